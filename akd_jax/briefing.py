@@ -1,0 +1,91 @@
+"""What a run tells the person who started it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from tqdm import tqdm
+
+from akd_jax.run import Run
+from akd_jax.schedule import Dispatch
+from akd_jax.summary import device
+
+say = tqdm.write  # plain lines that do not tear a progress bar
+
+
+def introduce(run: Run) -> None:
+    """Backend, networks, the teacher's own accuracy."""
+    say(f"{run.config.name}, seed {run.config.seed}, on {device()}, jax {jax.__version__}")
+    accuracy = ", ".join(f"{split} {100 * top1:.2f} %" for split, top1 in run.teacher_top1.items())
+    say(f"teacher {run.teacher.arch}: {run.teacher.parameters:,} parameters, top-1 {accuracy or 'not measured'}")
+    for name, count in run.parameters.items():
+        say(f"student {name}: {count:,} parameters, {count / run.teacher.parameters:.1%} of the teacher's")
+    if not run.splits:
+        say("warning: no evaluation.data, so nobody will know how good the students are")
+
+
+def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any]) -> None:
+    """Memory and time of what is to come."""
+    if not plan:
+        return
+    memory = max(_bytes(program) for program in programs.values())
+    flops = sum(dispatch.rounds * run.flops[dispatch.turn] for dispatch in plan)
+    speed = _matmul_flops_per_second()
+    say(f"{sum(d.rounds for d in plan)} rounds in {len(plan)} dispatches, memory {memory / 2**20:,.0f} MiB")
+    say(
+        f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
+        "device reaches in a matrix product; a measured estimate follows the first epoch"
+    )
+
+
+def report_evaluation(run: Run, record: Mapping[str, Any], epoch: int, step: int, measured: Mapping[str, Any]) -> None:
+    """One line a student."""
+    left = run.rounds_per_epoch * run.config.schedule.epochs - step
+    say(
+        f"epoch {epoch}/{run.config.schedule.epochs}, round {step}"
+        + (f", about {duration(left * record['seconds'] / step)} to go" if left else "")
+    )
+    for name, splits in measured.items():
+        parts = [
+            f"{split} top-1 {100 * values['top1']:.2f} %, agreement {100 * values['agreement']:.2f} %"
+            for split, values in splits.items()
+        ]
+        if parts:
+            say(f"  {name}: {'; '.join(parts)}")
+
+
+def report_end(run: Run, summary: Mapping[str, Any]) -> None:
+    """Where everything is."""
+    took = duration(summary["wall_seconds"])
+    say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")
+
+
+def duration(seconds: float) -> str:
+    """75 -> "1 min 15 s"."""
+    hours, minutes = divmod(round(seconds) // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {round(seconds) % 60} s" if minutes else f"{seconds:.0f} s"
+
+
+def _bytes(program: Any) -> int:
+    memory = program.memory_analysis()
+    if memory is None:  # not every backend tells
+        return 0
+    return (
+        memory.argument_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.output_size_in_bytes
+        - (memory.alias_size_in_bytes)
+    )
+
+
+def _matmul_flops_per_second(size: int = 2048) -> float:
+    product = jax.jit(lambda matrix: matrix @ matrix)
+    matrix = jnp.ones((size, size), jnp.float32)
+    product(matrix).block_until_ready()
+    started = time.monotonic()
+    product(matrix).block_until_ready()
+    return 2 * size**3 / (time.monotonic() - started)

@@ -1,0 +1,68 @@
+"""Saving and restoring pytrees of arrays with Orbax. The only place that knows it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+
+class Checkpoints:
+    """The numbered checkpoints of one pytree in one directory; the newest `keep` stay."""
+
+    def __init__(self, directory: Path, *, keep: int):
+        self._manager = ocp.CheckpointManager(
+            directory.absolute(),
+            options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, cleanup_tmp_directories=True),
+            item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+        )
+
+    def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
+        """Returns before the writing ends; `state` may be donated at once."""
+        saved = self._manager.save(
+            step, args=ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
+        )
+        if not saved:
+            raise RuntimeError(f"checkpoint {step} in {self._manager.directory} was not saved")
+
+    def latest(self) -> int | None:
+        return self._manager.latest_step()
+
+    def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
+        """(state of the shapes, types and placement of `like`, meta)."""
+        restored = self._manager.restore(
+            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore())
+        )
+        return restored.state, restored.meta
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits until all is written."""
+        self._manager.close()
+
+
+def save_tree(directory: Path, tree: Any) -> None:
+    """One pytree of arrays as a directory, which must not exist."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(directory.absolute(), tree)
+
+
+def restore_tree(directory: Path, like: Any) -> Any:
+    """The pytree of the shapes and types of `like` (arrays or jax.ShapeDtypeStruct) that `save_tree` wrote."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        placed = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        return checkpointer.restore(directory.absolute(), placed)
+
+
+def digest(tree: Any) -> str:
+    """ "sha256:..." of every array's path, type, shape and bytes."""
+    total = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        total.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+        total.update(array.tobytes())
+    return f"sha256:{total.hexdigest()}"

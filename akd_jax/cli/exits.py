@@ -1,0 +1,33 @@
+"""How commands end: the exit statuses, and errors as one line."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from akd_jax.errors import InputError, NonFiniteError
+
+INPUT, HALTED, INTERRUPTED = 2, 3, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose usage errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; {self.prog} --help lists the flags")
+
+
+def ending(command: Callable[[], None]) -> NoReturn:
+    """Runs the command and exits: 0, or the status of its error after one line on stderr."""
+    try:
+        command()
+    except InputError as error:
+        status, message = INPUT, error
+    except NonFiniteError as error:
+        status, message = HALTED, error
+    except KeyboardInterrupt:
+        status, message = INTERRUPTED, "interrupted; the same command with the same --workdir goes on"
+    else:
+        sys.exit(0)
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,55 @@
+"""train.py: distils a teacher into students without data."""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from akd_jax import workdir
+from akd_jax.cli.exits import ending
+from akd_jax.config import Config, from_dict
+from akd_jax.errors import InputError
+
+USAGE = """usage: train.py --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
+
+Distils the config's teacher into its students without data, e.g. --config configs/akd.py:digits."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the command line, trains and exits."""
+    ending(lambda: _train(sys.argv[1:] if arguments is None else arguments))
+
+
+def _train(arguments: list[str]) -> None:
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", help_string="FILE[:VARIANT]", lock_config=True, flag_values=values)
+    flags.DEFINE_string("workdir", None, "where the run's files are; an existing run goes on", flag_values=values)
+    flags.DEFINE_bool("force", False, "go on with a run although settings differ", flag_values=values)
+    flags.DEFINE_bool("dry_run", False, "stop before the first round, write nothing", flag_values=values)
+    flags.DEFINE_bool("help", False, "show this and stop", short_name="h", flag_values=values)
+    config = _parse(values, arguments)
+    if config is None:
+        print(f"{USAGE}\n\n{values.main_module_help() or values.get_help()}")
+        return
+    directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
+    from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
+
+    train(config, directory, force=values.force, dry_run=values.dry_run)
+
+
+def _parse(values: flags.FlagValues, arguments: list[str]) -> Config | None:
+    """The config, None for --help. Raises InputError for anything that cannot be parsed."""
+    try:
+        extra = values(["train.py", *arguments])[1:]
+        if values.help:
+            return None
+        if extra:
+            raise InputError(f"{extra[0]!r} is not a flag; train.py --help lists them")
+        if values.config is None:
+            raise InputError("--config FILE[:VARIANT] is missing, e.g. --config configs/akd.py:digits")
+        return from_dict(values.config.to_dict())
+    except InputError:
+        raise
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError) as error:
+        raise InputError(f"{error}".strip("'\"") or repr(error)) from error

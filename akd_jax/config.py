@@ -1,0 +1,219 @@
+"""A run's settings: typed, checked, frozen. Says what is wrong and where before anything slow starts."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from akd_jax.errors import InputError
+
+
+class ConfigError(InputError):
+    """A setting that cannot be used; one line that names its key and what it may be."""
+
+
+def _check(key: str, value: Any, allowed: bool, wanted: str) -> None:
+    if not allowed:
+        raise ConfigError(f"{key}={value!r}: must be {wanted}")
+
+
+def _check_finite(config: Any, low: float, *keys: str) -> None:
+    for key in keys:
+        value = getattr(config, key)
+        _check(key, value, math.isfinite(value) and value >= low, f"a finite number, at least {low:g}")
+
+
+def _check_counts(config: Any, *keys: str) -> None:
+    for key in keys:
+        _check(key, getattr(config, key), getattr(config, key) >= 1, "a whole number, at least 1")
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """The frozen teacher.
+
+    path: a directory that convert_teacher wrote, or a PyTorch checkpoint, which is converted on the way in.
+    arch, classes, mean, std: for a PyTorch checkpoint only (a directory knows its own): a name of MODELS, the
+      number of classes (None: as many as its last layer has), and the constants of (x / 255 - mean) / std that its
+      training images were normalised with, one a channel.
+    """
+
+    path: str
+    arch: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: int | None = None
+
+    def __post_init__(self):
+        _check("std", self.std, all(math.isfinite(x) and x > 0 for x in self.std), "finite numbers above 0")
+        _check("mean", self.mean, all(map(math.isfinite, self.mean)), "finite numbers")
+        _check("mean", self.mean, len(self.mean) == len(self.std) > 0, "as many numbers as std, one a channel")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """name: of GENERATORS; latents: length of z; width: channels of its last hidden layer."""
+
+    name: str = "generator_a"
+    latents: int = 100
+    width: int = 64
+
+    def __post_init__(self):
+        _check_counts(self, "latents", "width")
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """learning_rate: its peak. schedule: "constant", or "cosine" down to `final` times the peak at the run's end.
+
+    momentum and weight_decay are the students' (SGD), beta1 and beta2 the generator's (Adam).
+    """
+
+    learning_rate: float
+    schedule: str = "constant"
+    final: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self):
+        _check_finite(self, 0, "learning_rate", "final", "weight_decay")
+        for key in ("momentum", "beta1", "beta2"):
+            _check(key, getattr(self, key), 0 <= getattr(self, key) < 1, "in [0, 1)")
+        _check("schedule", self.schedule, self.schedule in ("constant", "cosine"), "constant or cosine")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """A round is `student_steps` student steps and one generator step; an epoch is `rounds_per_epoch` rounds
+    against each student in turn; a dispatch is at most `rounds_per_dispatch` rounds in one compiled program.
+    """
+
+    epochs: int = 100
+    rounds_per_epoch: int = 100
+    rounds_per_dispatch: int = 100
+    student_steps: int = 15
+
+    def __post_init__(self):
+        _check("epochs", self.epochs, self.epochs >= 0, "a whole number, at least 0")
+        _check_counts(self, "rounds_per_epoch", "rounds_per_dispatch", "student_steps")
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """data: cifar10, cifar100, digits, or the path of an .npz with x and y; "" for none. data_dir: None is tfds's own.
+
+    splits are measured every `every_epochs` epochs, and the first of them picks each student's best;
+    final_splits are read at the run's end only, and for the teacher.
+    """
+
+    data: str = ""
+    data_dir: str | None = None
+    splits: tuple[str, ...] = ("test",)
+    final_splits: tuple[str, ...] = ()
+    every_epochs: int = 1
+    batch_size: int = 256
+
+    def __post_init__(self):
+        _check_counts(self, "every_epochs", "batch_size")
+        _check("splits", self.splits, len(self.splits) > 0, "at least one name of a split")
+
+
+@dataclass(frozen=True)
+class Config:
+    """method, objective, other_player: names of METHODS, OBJECTIVES, BATCH_STATS. students: names of MODELS.
+
+    name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
+    dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
+    samples: images in a sample grid, drawn every `sample_every_epochs` epochs and at the end.
+    """
+
+    name: str
+    teacher: TeacherConfig
+    students: tuple[str, ...]
+    student_optimizer: OptimizerConfig
+    generator_optimizer: OptimizerConfig
+    method: str = "akd"
+    objective: str = "l1"
+    other_player: str = "moving"
+    seed: int = 0
+    batch_size: int = 256
+    image_size: int = 32
+    dtype: str = "float32"
+    samples: int = 64
+    sample_every_epochs: int = 10
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __post_init__(self):
+        _check_counts(self, "batch_size", "samples", "sample_every_epochs")
+        _check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
+        _check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
+        _check(
+            "image_size",
+            self.image_size,
+            self.image_size >= 4 and self.image_size % 4 == 0,
+            "a multiple of 4",
+        )
+        _check("dtype", self.dtype, self.dtype in ("float32", "bfloat16"), "float32 or bfloat16")
+        _check("students", self.students, len(set(self.students)) == len(self.students) > 0, "different names")
+
+
+def from_dict(values: Mapping[str, Any], kind: type = Config, prefix: str = "") -> Any:
+    """Nested plain values -> a checked `kind`. Raises ConfigError with the key's full name and what it may be."""
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            close = difflib.get_close_matches(key, hints, 1)
+            raise ConfigError(
+                f"{prefix}{key}: no such setting" + (f"; did you mean {prefix}{close[0]}?" if close else "")
+            )
+    for spec in dataclasses.fields(kind):
+        if spec.default is spec.default_factory is dataclasses.MISSING and spec.name not in values:
+            raise ConfigError(f"{prefix}{spec.name}: missing")
+    converted = {key: _convert(value, hints[key], prefix + key) for key, value in values.items()}
+    try:
+        return kind(**converted)
+    except ConfigError as error:
+        raise ConfigError(prefix + str(error)) from None
+
+
+def _convert(value: Any, hint: Any, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key}={value!r}: must be a group of settings")
+        return from_dict(value, hint, key + ".")
+    if isinstance(hint, types.UnionType):
+        return None if value is None else _convert(value, typing.get_args(hint)[0], key)
+    if typing.get_origin(hint) is tuple:
+        items = [value] if isinstance(value, str) or not isinstance(value, (tuple, list)) else value
+        return tuple(_convert(item, typing.get_args(hint)[0], key) for item in items)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{key}={value!r}: must be a {hint.__name__}")
+    return value
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """The settings as nested plain values, as config.json holds them (tuples as lists)."""
+    plain = lambda value: list(value) if isinstance(value, tuple) else value  # noqa: E731
+    return dataclasses.asdict(config, dict_factory=lambda items: {key: plain(value) for key, value in items})
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """{full key: (old, new)} wherever two `to_dict` results differ."""
+    found = {}
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found |= differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found[prefix + key] = (before, after)
+    return found

@@ -1,0 +1,1 @@
+"""Conversion of PyTorch checkpoints to JAX parameters."""

@@ -1,0 +1,74 @@
+"""Labelled images for evaluation, by name: whole splits as uint8 arrays."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from akd_jax.digits import load_digits_split
+from akd_jax.errors import InputError
+
+
+class Images(NamedTuple):
+    """images: uint8 [N, H, W, C]; labels: int32 [N], counted from 0."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def load(name: str, split: str, data_dir: str | None = None) -> Images:
+    """A split of `digits`, of `cifar10` or `cifar100` as tensorflow-datasets prepared them in `data_dir`, or of
+    an `.npz` file, which holds uint8 `x` [N, H, W(, C)] and `y` [N] for all splits alike.
+
+    Raises InputError if it is not there or not of that form.
+    """
+    if name == "digits":
+        return Images(*_digits(split))
+    if name in ("cifar10", "cifar100"):
+        return _prepared(name, split, data_dir)
+    if name.endswith(".npz"):
+        return _npz(Path(name))
+    raise InputError(f"data {name!r} is unknown: give cifar10, cifar100, digits or the path of an .npz file")
+
+
+def _digits(split: str) -> tuple[np.ndarray, np.ndarray]:
+    splits = ("train", "validation", "test")
+    if split not in splits:
+        raise InputError(f"digits has no split {split!r}: give one of {', '.join(splits)}")
+    return load_digits_split(split)
+
+
+def _prepared(name: str, split: str, data_dir: str | None) -> Images:
+    import tensorflow_datasets as tfds  # half a second that nobody else should wait for
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+        source = builder.as_data_source(split)
+        records = source.__getitems__(range(len(source)))
+    except (OSError, ValueError, AssertionError, NotImplementedError) as error:
+        where = data_dir or "tensorflow-datasets' own folder"
+        raise InputError(f"{name} is not prepared in {where} ({str(error).splitlines()[0]})") from error
+    return _checked(
+        name,
+        np.stack([record["image"] for record in records]),
+        np.array([record["label"] for record in records]),
+    )
+
+
+def _npz(path: Path) -> Images:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels = arrays["x"], arrays["y"]
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(f"{path}: wanted an .npz with uint8 x [N, H, W, C] and y [N] ({error})") from error
+    return _checked(str(path), images[..., None] if images.ndim == 3 else images, labels)
+
+
+def _checked(name: str, images: np.ndarray, labels: np.ndarray) -> Images:
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        raise InputError(f"{name}: images are {images.dtype} {images.shape}, wanted uint8 [N, H, W, C]")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise InputError(f"{name}: labels are {labels.dtype} {labels.shape}, wanted whole numbers from 0, one an image")
+    return Images(images, labels.astype(np.int32))

@@ -1,0 +1,85 @@
+"""Accuracy, loss and agreement with the teacher on labelled images: pure."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from akd_jax.types import Array, Metrics, Network, Variables
+
+
+def normalise(images: Array, mean: Array, std: Array) -> Array:
+    """uint8 [..., C] in 0..255 -> float32, (x / 255 - mean) / std with mean and std [C]."""
+    return (images.astype(jnp.float32) / 255 - mean) / std
+
+
+def predict(
+    network: Network, variables: Variables, images: Array, *, mean: Array, std: Array, batch_size: int
+) -> Array:
+    """Logits [N, classes] for uint8 images [N, H, W, C], batch by batch on the device, every image once."""
+    chex.assert_rank(images, 4)
+    count = images.shape[0]
+    batches = -(-count // batch_size)
+    padded = jnp.pad(images, ((0, batches * batch_size - count), (0, 0), (0, 0), (0, 0)))
+
+    def logits(batch):
+        return network.apply(variables, normalise(batch, mean, std), train=False)[0].logits
+
+    predicted = jax.lax.map(logits, padded.reshape(batches, batch_size, *images.shape[1:]))
+    return predicted.reshape(-1, predicted.shape[-1])[:count]
+
+
+def top1(logits: Array, labels: Array) -> Array:
+    """The share of N images whose label has the largest logit."""
+    return (logits.argmax(-1) == labels).mean()
+
+
+def measure(logits: Array, labels: Array, teacher_logits: Array) -> Metrics:
+    """Means over N images: top1, loss (cross-entropy in nats), agreement (the same class as the teacher)."""
+    chex.assert_equal_shape((logits, teacher_logits))
+    chex.assert_shape(labels, logits.shape[:1])
+    return {
+        "top1": top1(logits, labels),
+        "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(),
+        "agreement": top1(logits, teacher_logits.argmax(-1)),
+    }
+
+
+class Split(NamedTuple):
+    """images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once."""
+
+    images: Array
+    labels: Array
+    teacher_logits: Array
+
+
+Measures = dict[str, float]
+"""top1, loss, agreement."""
+
+Judge = Callable[[str, Variables, str], Measures]
+"""(student's name, its variables, split's name) -> its measures."""
+
+
+def judge(
+    students: Mapping[str, Network],
+    splits: Mapping[str, Split],
+    *,
+    mean: Array,
+    std: Array,
+    batch_size: int,
+) -> Judge:
+    """Measures students; each network is compiled once for each split's size."""
+
+    @partial(jax.jit, static_argnums=0)
+    def measured(name, variables, split):
+        logits = predict(students[name], variables, split.images, mean=mean, std=std, batch_size=batch_size)
+        return measure(logits, split.labels, split.teacher_logits)
+
+    def judged(name, variables, split):
+        return {key: float(value) for key, value in measured(name, variables, splits[split]).items()}
+
+    return judged

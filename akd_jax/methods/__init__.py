@@ -1,0 +1,10 @@
+"""Methods by name: (teacher, students, generator, **settings) -> Method. A new method is one entry here."""
+
+from collections.abc import Callable
+
+from akd_jax.methods.adversarial import BATCH_STATS, adversarial
+from akd_jax.types import Method
+
+__all__ = ["BATCH_STATS", "METHODS"]
+
+METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial}

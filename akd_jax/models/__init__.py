@@ -1,0 +1,62 @@
+"""Networks by name. A new network is one entry here; only this package knows Flax's modules."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from akd_jax.models.generator import GeneratorA
+from akd_jax.models.network import classifier, generator, parameter_count, resize_inputs
+from akd_jax.models.resnet import ResNet, he_normal_fan_in
+from akd_jax.types import Network
+
+__all__ = ["GENERATORS", "MODELS", "Model", "parameter_count", "resize_inputs"]
+
+
+class Model(NamedTuple):
+    """A classifier of the table.
+
+    network: (classes, *, dtype=None) -> Network.
+    input_size: side in pixels that images are enlarged to before the network, or None to take them as they come.
+    """
+
+    network: Callable[..., Network]
+    input_size: int | None = None
+
+
+def _resnet(stage_sizes, stage_widths, **settings) -> Callable[..., Network]:
+    def network(classes, *, dtype=None):
+        module = ResNet(classes, stage_sizes, stage_widths, dtype=dtype, **settings)
+        return classifier(module)
+
+    return network
+
+
+def _he_resnet(depth: int, shortcut: str) -> Model:
+    """He et al. 2015, section 4.2: 6n + 2 layers in three stages; their own shortcut is A."""
+    stages, init = ((depth - 2) // 6,) * 3, he_normal_fan_in
+    return Model(_resnet(stages, (16, 32, 64), shortcut=shortcut, kernel_init=init, dense_init=init))
+
+
+_RESNET10, _RESNET18, _RESNET34 = (1, 1, 1, 1), (2, 2, 2, 2), (3, 4, 6, 3)
+
+MODELS: dict[str, Model] = {
+    # torchvision's, which the seed feeds with images enlarged to 224.
+    "resnet34": Model(_resnet(_RESNET34, (64, 128, 256, 512), stem="imagenet"), input_size=224),
+    # DFAD's, for 32x32; the seed's students are the two of 18 layers.
+    "resnet34_8x": Model(_resnet(_RESNET34, (64, 128, 256, 512))),
+    "resnet18_8x": Model(_resnet(_RESNET18, (64, 128, 256, 512))),
+    "resnet18_8x_small": Model(_resnet(_RESNET18, (32, 64, 128, 256))),
+    # An eighth as wide, for the digits: a teacher and, in the seed's proportions, its two students.
+    "resnet18_8x_w8": Model(_resnet(_RESNET18, (8, 16, 32, 64))),
+    "resnet10_8x_w8": Model(_resnet(_RESNET10, (8, 16, 32, 64))),
+    "resnet10_8x_w4": Model(_resnet(_RESNET10, (4, 8, 16, 32))),
+    **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (20, 32, 44, 56, 110)},
+    **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (20, 32, 44, 56, 110)},
+}
+
+
+def _generator_a(size: int, channels: int, width: int, *, dtype=None) -> Network:
+    return generator(GeneratorA(size, channels, width, dtype=dtype))
+
+
+GENERATORS: dict[str, Callable[..., Network]] = {"generator_a": _generator_a}
+"""name -> (size, channels, width, *, dtype=None) -> Network from latents [B, Z] to images."""

@@ -1,0 +1,73 @@
+"""Layers with PyTorch's numerics, shared by all networks."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.nn import initializers
+
+from akd_jax.models.convolution import convolution
+from akd_jax.types import Array
+
+torch_uniform = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""PyTorch's default for convolution and linear weights: U(-b, b), b = 1/sqrt(fan_in)."""
+
+he_normal_fan_out = initializers.variance_scaling(2.0, "fan_out", "normal")
+"""He et al. 2015 with fan out: the initialisation of torchvision's and DFAD's ResNets."""
+
+
+def torch_uniform_bias(fan_in: int) -> Callable[..., Array]:
+    """PyTorch's default for biases: U(-b, b), b = 1/sqrt(fan_in) of the layer's weights."""
+    bound = fan_in**-0.5
+    uniform = initializers.uniform(2 * bound)
+    return lambda key, shape, dtype=jnp.float32: uniform(key, shape, dtype) - bound
+
+
+class Conv(nn.Module):
+    """[B, H, W, I] -> [B, H', W', features]; square kernel, zero padding of (size - 1) // 2 on every side.
+
+    Explicit padding, since 'SAME' pads even sizes on one side only at stride 2, which PyTorch does not.
+    """
+
+    features: int
+    size: int
+    stride: int = 1
+    use_bias: bool = False
+    kernel_init: Callable[..., Array] = he_normal_fan_out
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        shape = (self.size, self.size, inputs.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        bias = self.param("bias", torch_uniform_bias(self.size**2 * shape[2]), shape[3:]) if self.use_bias else None
+        inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
+        outputs = convolution(inputs, kernel, self.stride, (self.size - 1) // 2)
+        return outputs if bias is None else outputs + bias
+
+
+class BatchNorm(nn.Module):
+    """Batch norm over batch and positions, and a note of its input's statistics (collection 'batch_norm_inputs')."""
+
+    train: bool
+    affine: bool = True
+    dtype: Any = None
+
+    def setup(self):
+        self.norm = nn.BatchNorm(
+            use_running_average=not self.train,
+            momentum=0.9,  # of the old value: PyTorch's 0.1 is of the new one
+            epsilon=1e-5,
+            use_scale=self.affine,
+            use_bias=self.affine,
+            use_fast_variance=False,  # E[x^2] - E[x]^2 cancels badly far from zero
+            dtype=self.dtype,
+        )
+        nn.share_scope(self, self.norm)
+
+    def __call__(self, inputs: Array) -> Array:
+        wide = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
+        axes = tuple(range(inputs.ndim - 1))
+        self.sow("batch_norm_inputs", "statistics", (wide.mean(axes), wide.var(axes)))
+        return self.norm(inputs)

@@ -1,0 +1,72 @@
+"""Flax modules as `Network`s, and what can be put before a network."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import keystr, tree_flatten_with_path
+
+from akd_jax.types import Array, Network, Outputs, Variables
+
+
+def classifier(module: nn.Module) -> Network:
+    """A module (images, train) -> (logits, features) as a network that returns `Outputs`."""
+
+    def outputs(result, collections):
+        logits, features = result
+        return Outputs(logits, features, _statistics(collections.get("batch_norm_inputs", {})))
+
+    return _network(module, outputs)
+
+
+def generator(module: nn.Module) -> Network:
+    """A module (latents, train) -> images as a network that returns the images."""
+    return _network(module, lambda images, _: images)
+
+
+def _network(module, outputs) -> Network:
+    def init(key, inputs):
+        collections = module.init(key, inputs, train=False)
+        return Variables(collections["params"], collections.get("batch_stats", {}))
+
+    def apply(variables, inputs, *, train):
+        collections = {"params": variables.params, "batch_stats": variables.batch_stats}
+        mutable = ["batch_norm_inputs"] + (["batch_stats"] if train else [])
+        result, moved = module.apply(collections, inputs, train=train, mutable=mutable)
+        return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
+
+    return Network(init, apply)
+
+
+def _statistics(sown) -> dict[str, tuple[Array, Array]]:
+    """{'layer1_0': {'bn1': {'statistics': ((mean, variance),)}}} -> {'layer1_0/bn1': (mean, variance)}."""
+    leaves, _ = tree_flatten_with_path(sown, is_leaf=lambda node: isinstance(node, tuple))
+    return {keystr(path[:-1], simple=True, separator="/"): noted[0] for path, noted in leaves}
+
+
+def resize_inputs(network: Network, size: int) -> Network:
+    """The network behind a bilinear enlargement of its images to [B, size, size, C].
+
+    Corner pixels stay corner pixels (PyTorch's align_corners=True), which `jax.image.resize` does not offer;
+    it is separable, so it is two small matrix products.
+    """
+
+    def resized(images):
+        rows, columns = (jnp.asarray(_interpolation(old, size), images.dtype) for old in images.shape[1:3])
+        return jnp.einsum("yh,bhwc,xw->byxc", rows, images, columns)
+
+    return Network(
+        init=lambda key, images: network.init(key, resized(images)),
+        apply=lambda variables, images, *, train: network.apply(variables, resized(images), train=train),
+    )
+
+
+def _interpolation(old: int, new: int) -> np.ndarray:
+    """[new, old]: row i holds the weights of the old pixels in the new pixel i."""
+    positions = np.linspace(0, old - 1, new)
+    return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old)))
+
+
+def parameter_count(variables: Variables) -> int:
+    """The number of trainable numbers; batch-norm statistics do not count."""
+    return sum(leaf.size for leaf in jax.tree.leaves(variables.params))

@@ -1,0 +1,26 @@
+"""optax chains from numbers, with PyTorch's order of operations."""
+
+import optax
+
+
+def learning_rate(peak: float, *, schedule: str, steps: int, final: float = 0.0) -> optax.Schedule:
+    """Updates made so far -> learning rate.
+
+    schedule: "constant", or "cosine" from `peak` to `final * peak` over `steps` updates.
+    """
+    return {
+        "constant": lambda: optax.constant_schedule(peak),
+        "cosine": lambda: optax.cosine_decay_schedule(peak, steps, alpha=final),
+    }[schedule]()
+
+
+def sgd(rate: optax.Schedule, *, momentum: float, weight_decay: float) -> optax.GradientTransformation:
+    """torch.optim.SGD: weight decay joins the gradient before the momentum, the rate comes last."""
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay), optax.trace(momentum), optax.scale_by_learning_rate(rate)
+    )
+
+
+def adam(rate: optax.Schedule, *, beta1: float = 0.9, beta2: float = 0.999) -> optax.GradientTransformation:
+    """torch.optim.Adam with its default epsilon, 1e-8."""
+    return optax.adam(rate, b1=beta1, b2=beta2)

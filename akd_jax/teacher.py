@@ -1,0 +1,123 @@
+"""Teachers on disk: a directory with `teacher.json` (what it is) and its arrays; or a PyTorch checkpoint."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from akd_jax import checkpoint
+from akd_jax.config import TeacherConfig
+from akd_jax.convert.names import find_state_dict, to_variables
+from akd_jax.convert.reader import read_checkpoint
+from akd_jax.errors import InputError
+from akd_jax.models import MODELS, parameter_count
+from akd_jax.types import Network, Variables
+
+INFO, ARRAYS = "teacher.json", "variables"
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What a teacher is, apart from its arrays.
+
+    arch: a name of MODELS. mean, std: of (x / 255 - mean) / std, one a channel. source: the file it came from,
+    and that file's digest. digest: of the arrays, "sha256:...".
+    """
+
+    arch: str
+    classes: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    parameters: int
+    source: str
+    source_digest: str
+    digest: str
+
+    def network(self, dtype=None) -> Network:
+        return MODELS[self.arch].network(self.classes, dtype=dtype)
+
+
+def convert(
+  path: Path, *, arch: str, mean: tuple[float, ...], std: tuple[float, ...], classes: int | None = None,
+  key: str | None = None,
+) -> tuple[Teacher, Variables]:  # fmt: skip
+    """A PyTorch checkpoint of the architecture `arch`. Raises InputError; nothing in the file is executed."""
+    if arch not in MODELS:
+        raise InputError(f"--arch {arch}: unknown; give one of {', '.join(MODELS)}")
+    state_dict = find_state_dict(read_checkpoint(path), key)
+    found = next((len(value) for name, value in state_dict.items() if name.endswith(("fc.weight", "linear.weight"))), 0)
+    classes = classes or found
+    channels = next((value.shape[1] for value in state_dict.values() if value.ndim == 4), 0)
+    if not classes or not channels:
+        raise InputError(f"{path}: has no convolution or no classifier named fc or linear; it is no {arch}")
+    if len(mean) != channels or len(std) != channels:
+        raise InputError(f"{path} takes {channels} channels: give a mean and a std for each")
+    images = jax.ShapeDtypeStruct((1, 32, 32, channels), jnp.float32)
+    expected = jax.eval_shape(MODELS[arch].network(classes).init, jax.random.key(0), images)
+    try:
+        variables = to_variables(state_dict, expected)
+    except InputError as error:
+        raise InputError(f"{path}, read as {arch} with {classes} classes, {error}") from None
+    source_digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    teacher = Teacher(
+    arch, classes, channels, mean, std, parameter_count(variables), str(path), source_digest,
+    checkpoint.digest(variables),
+  )  # fmt: skip
+    return teacher, variables
+
+
+def save(directory: Path, teacher: Teacher, variables: Variables, *, overwrite: bool = False) -> None:
+    """Writes the teacher beside the goal first, so that an interruption leaves nothing half done."""
+    if directory.exists() and not overwrite:
+        raise InputError(f"{directory} exists: give --overwrite, or another --out")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
+        new = Path(scratch) / "teacher"
+        new.mkdir()
+        checkpoint.save_tree(new / ARRAYS, variables)
+        (new / INFO).write_text(json.dumps(dataclasses.asdict(teacher), indent=2) + "\n")
+        if directory.exists():
+            os.rename(directory, Path(scratch) / "old")
+        os.rename(new, directory)
+
+
+def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
+    """The teacher at `config.path`, converted on the way in if it is a file. Raises InputError."""
+    path = Path(config.path)
+    if not path.exists():
+        raise InputError(
+            f"no teacher at {path}: give --config.teacher.path a PyTorch checkpoint (.pth), or a directory that "
+            "scripts/convert_teacher.py wrote"
+        )
+    if path.is_dir():
+        return read(path)
+    return convert(path, arch=config.arch, mean=config.mean, std=config.std, classes=config.classes)
+
+
+def read(directory: Path) -> tuple[Teacher, Variables]:
+    """The teacher that `save` wrote. Raises InputError where it is none, or its arrays are not those it saved."""
+    try:
+        values = json.loads((directory / INFO).read_text())
+        values |= {key: tuple(values[key]) for key in ("mean", "std")}
+        teacher = Teacher(**values)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{directory} is not a teacher that scripts/convert_teacher.py wrote ({error})") from None
+    images = jax.ShapeDtypeStruct((1, 32, 32, teacher.channels), jnp.float32)
+    expected = jax.eval_shape(teacher.network().init, jax.random.key(0), images)
+    try:
+        variables = jax.tree.map(np.asarray, checkpoint.restore_tree(directory / ARRAYS, expected))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{directory}: its arrays cannot be read ({str(error).splitlines()[0]}): convert it again"
+        ) from None
+    if checkpoint.digest(variables) != teacher.digest:
+        raise InputError(f"{directory}: its arrays are not those that were saved: convert it again")
+    return teacher, variables

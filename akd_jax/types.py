@@ -1,0 +1,95 @@
+"""The vocabulary: what moves through training, and the one function type that moves it.
+
+Data are frozen dataclasses that hold arrays only; behaviour is a function or a `NamedTuple` of functions.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+from flax import struct
+
+Array = jax.Array
+Metrics = dict[str, Array]
+"""Name -> scalar (one step or round) or [n] (n rounds)."""
+
+
+@struct.dataclass
+class Variables:
+    """The arrays of one network. A teacher is exactly this."""
+
+    params: Any
+    batch_stats: Any
+
+
+@struct.dataclass
+class NetworkState:
+    """A player: a network's arrays and the state of the optimizer that moves them."""
+
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+
+    @property
+    def variables(self) -> Variables:
+        return Variables(self.params, self.batch_stats)
+
+
+@struct.dataclass
+class AKDState:
+    """All that changes in a run.
+
+    step: [] int32, rounds played.
+    students: name -> player.
+    generator: the one generator that all students play against.
+    memory: the method's own pytree, () if it has none.
+    """
+
+    step: Array
+    students: dict[str, NetworkState]
+    generator: NetworkState
+    memory: Any = ()
+
+
+@struct.dataclass
+class Outputs:
+    """What a classifier returns for images [B, H, W, C]. `jit` drops what nobody reads.
+
+    logits: [B, classes].
+    features: [B, F], the last layer's input.
+    batch_norm_inputs: {layer name: (mean [C], biased variance [C])} of this batch at the input of every
+      batch norm, over batch and positions.
+    """
+
+    logits: Array
+    features: Array
+    batch_norm_inputs: dict[str, tuple[Array, Array]]
+
+
+class Network(NamedTuple):
+    """A network as two pure functions.
+
+    init: (key, inputs) -> Variables, for inputs of the shape that it will see.
+    apply: (variables, inputs, *, train) -> (outputs, batch_stats). With train=True batch norms use the
+      batch's statistics and the returned batch_stats have moved; with train=False they are unchanged.
+      A classifier's outputs are `Outputs`, a generator's are images [B, H, W, C].
+    """
+
+    init: Callable[[Array, Array], Variables]
+    apply: Callable[..., tuple[Any, Any]]
+
+
+Step = Callable[[AKDState, Variables, Array], tuple[AKDState, Metrics]]
+"""(state, teacher, key) -> (state, metrics): a player's update, a round, or many rounds. The key is consumed."""
+
+
+class Method(NamedTuple):
+    """A way of playing the game.
+
+    init: (key) -> AKDState.
+    turns: name -> Step, one round each. An epoch plays `rounds_per_epoch` rounds of every turn, in this order;
+      where students alternate there is a turn for each, named after it.
+    """
+
+    init: Callable[[Array], AKDState]
+    turns: Mapping[str, Step]

@@ -1,0 +1,122 @@
+"""The PyTorch references themselves: sizes, names, and what a round may and may not move."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch_reference import GeneratorA, ResNet, optimizers, play_round
+
+FULL, HALF = (64, 128, 256, 512), (32, 64, 128, 256)
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    "sizes, widths, classes, options, expected",
+    [
+        ((3, 4, 6, 3), FULL, 100, {"stem": "imagenet"}, 21_335_972),
+        ((3, 4, 6, 3), FULL, 100, {"stem": "cifar"}, 21_328_292),
+        ((2, 2, 2, 2), FULL, 100, {"names": "dfad"}, 11_220_132),
+        ((2, 2, 2, 2), HALF, 100, {"names": "dfad"}, 2_820_740),
+        ((3, 3, 3), (16, 32, 64), 10, {"shortcut": "A", "names": "dfad"}, 269_722),
+    ],
+)
+def test_resnet_parameters(sizes, widths, classes, options, expected):
+    assert count(ResNet(sizes, widths, classes, **options)) == expected
+
+
+@pytest.mark.parametrize("latents, expected", [(100, 1_051_139), (256, 2_329_091)])
+def test_generator_parameters(latents, expected):
+    assert count(GeneratorA(latents)) == expected
+
+
+@pytest.mark.parametrize(
+    "names, side, head",
+    [
+        ("torchvision", "downsample", "fc"),
+        ("dfad", "shortcut", "linear"),
+    ],
+)
+def test_resnet_names(names, side, head):
+    leaves = "weight", "bias", "running_mean", "running_var", "num_batches_tracked"
+
+    def batch_norm(name):
+        return [f"{name}.{leaf}" for leaf in leaves]
+
+    expected = ["conv1.weight", *batch_norm("bn1")]
+    for block in ("layer1.0", "layer2.0"):
+        for i in (1, 2):
+            expected += [f"{block}.conv{i}.weight", *batch_norm(f"{block}.bn{i}")]
+    expected += [f"layer2.0.{side}.0.weight", *batch_norm(f"layer2.0.{side}.1")]
+    expected += [f"{head}.weight", f"{head}.bias"]
+    assert sorted(ResNet((1, 1), (4, 8), 10, names=names).state_dict()) == sorted(expected)
+
+
+def test_generator_names():
+    modules = {key.rsplit(".", 1)[0] for key in GeneratorA(8, width=4).state_dict()}
+    assert modules == {
+        "l1.0",
+        "conv_blocks0.0",
+        "conv_blocks1.0",
+        "conv_blocks1.1",
+        "conv_blocks2.0",
+        "conv_blocks2.1",
+        "conv_blocks2.3",
+        "conv_blocks2.5",
+    }
+
+
+@pytest.mark.parametrize("stem, side", [("cifar", 8), ("imagenet", 2)])
+def test_resnet_shapes(stem, side):
+    net = ResNet((1, 1, 1), (4, 8, 16), 10, stem=stem, in_channels=1)
+    last = []
+    net.layer3.register_forward_hook(lambda module, inputs, output: last.append(output.shape))
+    assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 10) and last == [(2, 16, side, side)]
+
+
+def test_option_a_pads_both_sides():
+    side = ResNet((1, 1), (4, 8), 10, shortcut="A", names="dfad").layer2[0].shortcut
+    x = torch.randn(2, 4, 6, 6)
+    y = side(x)
+    assert torch.equal(y[:, 2:6], x[:, :, ::2, ::2]) and not y[:, :2].any() and not y[:, 6:].any()
+
+
+def snapshot(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("teacher_size", [None, 24])
+def test_round_moves_the_players_only(teacher_size):
+    torch.manual_seed(0)
+    teacher = ResNet((1, 1), (8, 16), 10)
+    student = ResNet((1, 1), (4, 8), 10, names="dfad")
+    generator = GeneratorA(8, image_size=16, width=4)
+    before = [snapshot(module) for module in (teacher, student, generator)]
+    losses, generator_loss = play_round(
+        teacher,
+        student,
+        generator,
+        *optimizers(student, generator),
+        torch.randn(4, 6, 8),
+        teacher_size=teacher_size,
+    )
+    assert len(losses) == 3 and min(losses) > 0 > generator_loss
+    after = [module.state_dict() for module in (teacher, student, generator)]
+    assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
+    for old, new in zip(before[1:], after[1:], strict=True):
+        assert not [name for name in old if torch.equal(old[name], new[name])]
+        # k + 1 forward passes in training mode, the generator step's included
+        assert {int(new[name]) for name in new if name.endswith("num_batches_tracked")} == {4}
+
+
+def test_generator_step_leaves_the_students_weights():
+    torch.manual_seed(0)
+    teacher, student = ResNet((1,), (4,), 10), ResNet((1,), (4,), 10)
+    generator = GeneratorA(8, image_size=16, width=4)
+    before = snapshot(student)
+    losses, _ = play_round(teacher, student, generator, *optimizers(student, generator), torch.randn(1, 6, 8))
+    moved = {name for name, value in student.state_dict().items() if not torch.equal(before[name], value)}
+    buffers = {name for name, _ in student.named_buffers()}
+    assert losses == [] and moved == buffers

@@ -1,0 +1,155 @@
+"""PyTorch references for the parity tests: the networks and one round of the game, written from descriptions.
+
+Sources (architecture and state-dict names only):
+  ResNet      He et al. 2015, arXiv:1512.03385; names of torchvision/models/resnet.py ('torchvision'), and of
+              network/resnet_8x.py in VainF/Data-Free-Adversarial-Distillation, kuangliu/pytorch-cifar and
+              akamaster/pytorch_resnet_cifar10 ('dfad').
+  GeneratorA  Fang et al. 2019, arXiv:1912.11006; names of network/gan.py in
+              VainF/Data-Free-Adversarial-Distillation.
+  play_round  Fang et al. 2019, algorithm 1.
+Tensors are float32 and channels-first, [B, C, H, W].
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def conv3x3(inputs, outputs, stride=1):
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+class PadShortcut(nn.Module):
+    """Option A of He et al. 2015, section 4.2: every second pixel, zero channels on both sides."""
+
+    def __init__(self, extra):
+        super().__init__()
+        self.pad = extra // 2
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride, shortcut, shortcut_name):
+        super().__init__()
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs), nn.BatchNorm2d(outputs)
+        if stride == 1 and inputs == outputs:
+            side = nn.Sequential()
+        elif shortcut == "A":
+            side = PadShortcut(outputs - inputs)
+        else:
+            side = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.shortcut_name = shortcut_name
+        self.add_module(shortcut_name, side)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.get_submodule(self.shortcut_name)(x))
+
+
+NAMES = {"torchvision": ("downsample", "fc"), "dfad": ("shortcut", "linear")}
+
+
+class ResNet(nn.Module):
+    """Basic-block ResNet, [B, in_channels, H, W] -> logits [B, num_classes]; a stage per entry of the tuples.
+
+    stem: 'cifar' (3x3, stride 1) or 'imagenet' (7x7, stride 2, then 3x3 max-pool, stride 2).
+    shortcut: 'B' (1x1 convolution and batch norm where the shape changes) or 'A' (see `PadShortcut`).
+    names: 'torchvision' (`downsample`, `fc`) or 'dfad' (`shortcut`, `linear`).
+    """
+
+    def __init__(
+        self,
+        stage_sizes,
+        stage_widths,
+        num_classes,
+        stem="cifar",
+        shortcut="B",
+        names="torchvision",
+        in_channels=3,
+    ):
+        super().__init__()
+        shortcut_name, self.head_name = NAMES[names]
+        width = stage_widths[0]
+        if stem == "imagenet":
+            self.conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
+            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        else:
+            self.conv1 = conv3x3(in_channels, width)
+            self.maxpool = nn.Identity()
+        self.bn1 = nn.BatchNorm2d(width)
+        self.stages = [f"layer{i + 1}" for i in range(len(stage_sizes))]
+        for i, (name, blocks, outputs) in enumerate(zip(self.stages, stage_sizes, stage_widths, strict=True)):
+            first = BasicBlock(width, outputs, 1 if i == 0 else 2, shortcut, shortcut_name)
+            rest = [BasicBlock(outputs, outputs, 1, shortcut, shortcut_name) for _ in range(blocks - 1)]
+            self.add_module(name, nn.Sequential(first, *rest))
+            width = outputs
+        self.add_module(self.head_name, nn.Linear(width, num_classes))
+
+    def forward(self, x):
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+        return self.get_submodule(self.head_name)(x.mean((2, 3)))
+
+
+class GeneratorA(nn.Module):
+    """DFAD's generator, [B, latents] -> images [B, channels, image_size, image_size]."""
+
+    def __init__(self, latents, image_size=32, channels=3, width=64):
+        super().__init__()
+        self.shape = (2 * width, image_size // 4, image_size // 4)
+        self.l1 = nn.Sequential(nn.Linear(latents, 2 * width * (image_size // 4) ** 2))
+        self.conv_blocks0 = nn.Sequential(nn.BatchNorm2d(2 * width))
+        self.conv_blocks1 = nn.Sequential(
+            nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2)
+        )
+        self.conv_blocks2 = nn.Sequential(
+            nn.Conv2d(2 * width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, channels, 3, padding=1),
+            nn.Tanh(),
+            nn.BatchNorm2d(channels, affine=False),
+        )
+
+    def forward(self, z):
+        x = self.conv_blocks0(self.l1(z).unflatten(1, self.shape))
+        x = self.conv_blocks1(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return self.conv_blocks2(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+def optimizers(student, generator, *, student_lr=0.01, momentum=0.9, weight_decay=5e-4, generator_lr=1e-3):
+    """(SGD for the student, Adam for the generator)."""
+    return (
+        torch.optim.SGD(student.parameters(), student_lr, momentum=momentum, weight_decay=weight_decay),
+        torch.optim.Adam(generator.parameters(), generator_lr),
+    )
+
+
+def play_round(teacher, student, generator, student_optimizer, generator_optimizer, latents, *, teacher_size=None):
+    """One round: a student step on each of latents[:-1], then a generator step on latents[-1].
+
+    latents: [k + 1, B, Z]. teacher_size: side in pixels, or (height, width), to which the teacher's input is
+    enlarged bilinearly with align_corners=True. Returns (k student losses, generator loss) as floats; the
+    generator's is minus the discrepancy. The running statistics of the student move in the generator step
+    too, and the generator's in all k + 1 forward passes, because both players stay in training mode.
+    """
+    teacher.eval(), student.train(), generator.train()
+
+    def discrepancy(images):
+        enlarged = images
+        if teacher_size is not None:
+            enlarged = F.interpolate(images, size=teacher_size, mode="bilinear", align_corners=True)
+        return (student(images) - teacher(enlarged)).abs().mean()
+
+    def step(optimizer, loss):
+        optimizer.zero_grad()  # also drops what the other player's backward pass left in these parameters
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    student_losses = [step(student_optimizer, discrepancy(generator(z).detach())) for z in latents[:-1]]
+    return student_losses, step(generator_optimizer, -discrepancy(generator(latents[-1])))
