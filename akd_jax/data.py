@@ -18,7 +18,7 @@ class Images(NamedTuple):
 
 def load(name: str, split: str, data_dir: str | None = None) -> Images:
     """A split of `digits`, of `cifar10` or `cifar100` as tensorflow-datasets prepared them in `data_dir`, or of
-    an `.npz` file, which holds uint8 `x` [N, H, W(, C)] and `y` [N] for all splits alike.
+    an `.npz` file: uint8 `x_<split>` [N, H, W(, C)] and `y_<split>` [N], or `x` and `y` for any split.
 
     Raises InputError if it is not there or not of that form.
     """
@@ -27,7 +27,7 @@ def load(name: str, split: str, data_dir: str | None = None) -> Images:
     if name in ("cifar10", "cifar100"):
         return _prepared(name, split, data_dir)
     if name.endswith(".npz"):
-        return _npz(Path(name))
+        return _npz(Path(name), split)
     raise InputError(f"data {name!r} is unknown: give cifar10, cifar100, digits or the path of an .npz file")
 
 
@@ -55,12 +55,12 @@ def _prepared(name: str, split: str, data_dir: str | None) -> Images:
     )
 
 
-def _npz(path: Path) -> Images:
+def _npz(path: Path, split: str) -> Images:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays["x"], arrays["y"]
+            images, labels = (arrays[f"{k}_{split}" if f"{k}_{split}" in arrays else k] for k in "xy")
     except (KeyError, ValueError, OSError) as error:
         raise InputError(f"{path}: wanted an .npz with uint8 x [N, H, W, C] and y [N] ({error})") from error
     return _checked(str(path), images[..., None] if images.ndim == 3 else images, labels)

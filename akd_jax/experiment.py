@@ -10,7 +10,7 @@ from akd_jax import optimizers
 from akd_jax.config import Config, OptimizerConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
-from akd_jax.models import GENERATORS, MODELS, resize_inputs
+from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.teacher import Teacher
 from akd_jax.types import Array, Method, Network, Variables
@@ -35,10 +35,10 @@ def build(config: Config, teacher: Teacher) -> Experiment:
     _check_names(config, teacher)
     dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
     size = config.image_size
-    networks = {name: _at_its_size(name, teacher.classes, dtype, size) for name in config.students}
+    networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
     sample_latents = partial(_normal, latents=config.generator.latents)
-    teacher_network = _at_its_size(teacher.arch, teacher.classes, dtype, size)
+    teacher_network = teacher.network(size, dtype)
     rounds = config.schedule.epochs * config.schedule.rounds_per_epoch
     student, opponent = config.student_optimizer, config.generator_optimizer
     method = METHODS[config.method](
@@ -71,14 +71,6 @@ def _check_names(config: Config, teacher: Teacher) -> None:
     ]:
         if name not in table:
             raise InputError(f"{key}={name!r}: unknown; give one of {', '.join(table)}")
-    if len(teacher.mean) != teacher.channels:
-        raise InputError(f"teacher.mean: {len(teacher.mean)} numbers for {teacher.channels} channels")
-
-
-def _at_its_size(name: str, classes: int, dtype, image_size: int) -> Network:
-    model = MODELS[name]
-    network = model.network(classes, dtype=dtype)
-    return resize_inputs(network, model.input_size) if model.input_size not in (None, image_size) else network
 
 
 def _rate(config: OptimizerConfig, steps: int):

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from akd_jax import metrics, report, workdir
+from akd_jax import metrics, report, teacher, workdir
 from akd_jax.briefing import announce_cost, introduce, report_end, report_evaluation, say
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.config import Config, to_dict
@@ -55,7 +55,8 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         return
     directory.mkdir(parents=True, exist_ok=True)
     workdir.write_json(directory / workdir.CONFIG, to_dict(config))
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=2) as checkpoints:
+    teacher.write_info(directory, run.teacher)
+    with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
         _resume(run, progress, checkpoints)
         plan = run.plan(int(progress.state.step))
         programs = _compile(run, plan, progress.state)

@@ -63,10 +63,12 @@ def prepare(config: Config, directory: Path, *, force: bool) -> tuple[Run, AKDSt
     experiment = build(config, info)
     images = _load_splits(config, info)
     workdir.check(directory, to_dict(config), force=force)
+    if (directory / teacher.INFO).exists() and teacher.read_info(directory).digest != info.digest and not force:
+        raise InputError(f"{directory} holds a run against another teacher: take another --workdir, or --force")
 
     teacher_variables = jax.device_put(teacher_variables)
     init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
-    state = jax.jit(experiment.method.init)(init_key)
+    state = initial_state(experiment, init_key)
     constants = {"mean": jnp.array(info.mean), "std": jnp.array(info.std)}
     splits = {
         name: _with_teacher(experiment, teacher_variables, held, config.evaluation.batch_size, constants)
@@ -91,6 +93,11 @@ def prepare(config: Config, directory: Path, *, force: bool) -> tuple[Run, AKDSt
         sample_key=sample_key,
     )
     return run, state
+
+
+def initial_state(experiment: Experiment, key: Array) -> AKDState:
+    """Fresh players. Random numbers take XLA:CPU long to optimise, and here each program of them runs once."""
+    return jax.jit(experiment.method.init, compiler_options={"xla_backend_optimization_level": 0})(key)
 
 
 def _load_splits(config: Config, info: Teacher) -> dict[str, data.Images]:

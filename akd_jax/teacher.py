@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
@@ -16,8 +16,10 @@ from akd_jax import checkpoint
 from akd_jax.config import TeacherConfig
 from akd_jax.convert.names import find_state_dict, to_variables
 from akd_jax.convert.reader import read_checkpoint
+from akd_jax.data import Images
 from akd_jax.errors import InputError
-from akd_jax.models import MODELS, parameter_count
+from akd_jax.evaluate import predict, top1
+from akd_jax.models import MODELS, make_classifier, parameter_count
 from akd_jax.types import Network, Variables
 
 INFO, ARRAYS = "teacher.json", "variables"
@@ -29,6 +31,7 @@ class Teacher:
 
     arch: a name of MODELS. mean, std: of (x / 255 - mean) / std, one a channel. source: the file it came from,
     and that file's digest. digest: of the arrays, "sha256:...".
+    top1: measured on the test part of the data that the key names.
     """
 
     arch: str
@@ -40,9 +43,10 @@ class Teacher:
     source: str
     source_digest: str
     digest: str
+    top1: dict[str, float] = field(default_factory=dict)
 
-    def network(self, dtype=None) -> Network:
-        return MODELS[self.arch].network(self.classes, dtype=dtype)
+    def network(self, image_size: int, dtype=None) -> Network:
+        return make_classifier(self.arch, self.classes, image_size=image_size, dtype=dtype)
 
 
 def convert(
@@ -78,12 +82,13 @@ def save(directory: Path, teacher: Teacher, variables: Variables, *, overwrite: 
     """Writes the teacher beside the goal first, so that an interruption leaves nothing half done."""
     if directory.exists() and not overwrite:
         raise InputError(f"{directory} exists: give --overwrite, or another --out")
+    directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
         new = Path(scratch) / "teacher"
         new.mkdir()
         checkpoint.save_tree(new / ARRAYS, variables)
-        (new / INFO).write_text(json.dumps(dataclasses.asdict(teacher), indent=2) + "\n")
+        write_info(new, teacher)
         if directory.exists():
             os.rename(directory, Path(scratch) / "old")
         os.rename(new, directory)
@@ -104,14 +109,9 @@ def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
 
 def read(directory: Path) -> tuple[Teacher, Variables]:
     """The teacher that `save` wrote. Raises InputError where it is none, or its arrays are not those it saved."""
-    try:
-        values = json.loads((directory / INFO).read_text())
-        values |= {key: tuple(values[key]) for key in ("mean", "std")}
-        teacher = Teacher(**values)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{directory} is not a teacher that scripts/convert_teacher.py wrote ({error})") from None
+    teacher = read_info(directory)
     images = jax.ShapeDtypeStruct((1, 32, 32, teacher.channels), jnp.float32)
-    expected = jax.eval_shape(teacher.network().init, jax.random.key(0), images)
+    expected = jax.eval_shape(teacher.network(32).init, jax.random.key(0), images)
     try:
         variables = jax.tree.map(np.asarray, checkpoint.restore_tree(directory / ARRAYS, expected))
     except (OSError, ValueError) as error:
@@ -121,3 +121,28 @@ def read(directory: Path) -> tuple[Teacher, Variables]:
     if checkpoint.digest(variables) != teacher.digest:
         raise InputError(f"{directory}: its arrays are not those that were saved: convert it again")
     return teacher, variables
+
+
+def write_info(directory: Path, teacher: Teacher) -> None:
+    """Writes `teacher.json` into the directory."""
+    (directory / INFO).write_text(json.dumps(dataclasses.asdict(teacher), indent=2) + "\n")
+
+
+def read_info(directory: Path) -> Teacher:
+    """What `teacher.json` in the directory says. Raises InputError where it is missing or broken."""
+    try:
+        values = json.loads((directory / INFO).read_text())
+        return Teacher(**values | {key: tuple(values[key]) for key in ("mean", "std")})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{directory} holds no teacher that scripts/convert_teacher.py wrote ({error})") from None
+
+
+def measure_top1(teacher: Teacher, variables: Variables, held: Images, *, batch_size: int = 250) -> float:
+    """The share of `held` that the teacher classifies rightly."""
+    network = teacher.network(held.images.shape[1])
+    predicted = jax.jit(
+        lambda variables, images: predict(
+            network, variables, images, mean=jnp.array(teacher.mean), std=jnp.array(teacher.std), batch_size=batch_size
+        )
+    )
+    return float(top1(predicted(variables, held.images), held.labels))

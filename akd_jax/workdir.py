@@ -17,6 +17,7 @@ CONFIG, METRICS, HISTORY, CURVES, SUMMARY = (
     "summary.json",
 )
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
+KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 
 # What a resumed run may change without --force: it leaves the numbers of the rounds to come as they were.

@@ -8,7 +8,7 @@ from akd_jax.models.network import classifier, generator, parameter_count, resiz
 from akd_jax.models.resnet import ResNet, he_normal_fan_in
 from akd_jax.types import Network
 
-__all__ = ["GENERATORS", "MODELS", "Model", "parameter_count", "resize_inputs"]
+__all__ = ["GENERATORS", "MODELS", "Model", "make_classifier", "parameter_count"]
 
 
 class Model(NamedTuple):
@@ -52,6 +52,13 @@ MODELS: dict[str, Model] = {
     **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (20, 32, 44, 56, 110)},
     **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (20, 32, 44, 56, 110)},
 }
+
+
+def make_classifier(name: str, classes: int, *, image_size: int, dtype=None) -> Network:
+    """The network `name` for images [B, image_size, image_size, C], enlarged if it wants them larger."""
+    model = MODELS[name]
+    network = model.network(classes, dtype=dtype)
+    return network if model.input_size in (None, image_size) else resize_inputs(network, model.input_size)
 
 
 def _generator_a(size: int, channels: int, width: int, *, dtype=None) -> Network:

@@ -26,7 +26,9 @@ def generator(module: nn.Module) -> Network:
 
 def _network(module, outputs) -> Network:
     def init(key, inputs):
-        collections = module.init(key, inputs, train=False)
+        # Shapes alone: a forward pass would compile every layer once more, for nothing.
+        shape = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+        collections = module.lazy_init(key, shape, mutable=["params", "batch_stats"], train=False)
         return Variables(collections["params"], collections.get("batch_stats", {}))
 
     def apply(variables, inputs, *, train):

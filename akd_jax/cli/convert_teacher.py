@@ -1,0 +1,75 @@
+"""convert_teacher.py: a PyTorch checkpoint becomes a teacher directory."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from akd_jax.cli.exits import Parser, ending
+from akd_jax.errors import InputError
+
+DEFAULT = Path("teacher/best_resnet34_cifar100.pth")
+
+NORMALISATIONS = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "digits": ((0.305276,), (0.318207,)),
+}
+"""Mean and standard deviation of the training images' channels, the usual constants of (x / 255 - mean) / std."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the command line, converts and exits."""
+    ending(lambda: _convert(sys.argv[1:] if arguments is None else arguments))
+
+
+def _parser() -> Parser:
+    parser = Parser("convert_teacher.py", description="Converts a PyTorch checkpoint into a teacher for train.py.")
+    parser.add_argument("checkpoint", nargs="?", type=Path, default=DEFAULT, help="default: %(default)s")
+    parser.add_argument("--arch", default="resnet34", help="network's name, default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, help="directory to write, default: the checkpoint's path without its ending"
+    )
+    parser.add_argument("--num_classes", type=int, help="default: as many as the last layer has")
+    parser.add_argument("--key", help="where in the file the state dict is, if not in one of the usual places")
+    parser.add_argument("--data", help="cifar10, cifar100, digits or an .npz: measures top-1 on its test part")
+    parser.add_argument("--data_dir", help="where tensorflow-datasets keeps its data")
+    parser.add_argument("--mean", type=_numbers, help="a,b,c of the images it was trained on; default: those of --data")
+    parser.add_argument("--std", type=_numbers, help="a,b,c, likewise; without --data, CIFAR-100's")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing directory")
+    return parser
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _convert(arguments: list[str]) -> None:
+    flags = _parser().parse_args(arguments)
+    if not flags.checkpoint.exists():
+        raise InputError(
+            f"no checkpoint at {flags.checkpoint}: give the path of the .pth file that your PyTorch training saved"
+        )
+    out = flags.out or flags.checkpoint.with_suffix("")
+    if out.exists() and not flags.overwrite:
+        raise InputError(f"{out} exists: give --overwrite, or another --out")
+
+    from akd_jax import data, teacher  # after the flags are known to be right: importing takes seconds
+
+    mean, std = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
+    info, variables = teacher.convert(
+        flags.checkpoint,
+        arch=flags.arch,
+        mean=flags.mean or mean,
+        std=flags.std or std,
+        classes=flags.num_classes,
+        key=flags.key,
+    )
+    print(f"{info.arch}: {info.parameters:,} parameters, {info.classes} classes")
+    print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
+    if flags.data:
+        held = data.load(flags.data, "test", flags.data_dir)
+        top1 = teacher.measure_top1(info, variables, held)
+        print(f"top-1 on {flags.data} test, {len(held.labels):,} images: {100 * top1:.2f} %")
+        info = dataclasses.replace(info, top1={flags.data: top1})
+    teacher.save(out, info, variables, overwrite=flags.overwrite)
+    print(f"written: {out}; train with --config.teacher.path={out}")

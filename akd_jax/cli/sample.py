@@ -1,0 +1,45 @@
+"""sample.py: draws images from a run's trained generator."""
+
+import sys
+from pathlib import Path
+
+from akd_jax import workdir
+from akd_jax.cli.exits import Parser, ending
+from akd_jax.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the command line, draws and exits."""
+    ending(lambda: _sample(sys.argv[1:] if arguments is None else arguments))
+
+
+def _parser() -> Parser:
+    parser = Parser("sample.py", description="Draws images from a run's generator as grid.png, image_000.png, ...")
+    parser.add_argument("--workdir", type=Path, help="the run, default: the newest under runs/")
+    parser.add_argument("--num", type=int, default=64, help="how many images, default: %(default)s")
+    parser.add_argument("--out", type=Path, help="directory to write, default: WORKDIR/samples/drawn")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents, default: %(default)s")
+    parser.add_argument("--untrained", action="store_true", help="a fresh generator instead, for comparison")
+    return parser
+
+
+def _sample(arguments: list[str]) -> None:
+    flags = _parser().parse_args(arguments)
+    if flags.num < 1:
+        raise InputError(f"--num {flags.num}: give at least 1")
+    run = flags.workdir or workdir.newest()
+    out = flags.out or run / workdir.SAMPLES / "drawn"
+
+    import jax  # after the flags are known to be right: importing takes seconds
+    import numpy as np
+
+    from akd_jax import report, saved_run
+    from akd_jax.run import initial_state
+
+    saved = saved_run.read(run)
+    init_key, sample_key = jax.random.split(jax.random.key(flags.seed))
+    state = initial_state(saved.experiment, init_key) if flags.untrained else saved.state
+    images = saved.experiment.sample(state.generator.variables, sample_key, num=flags.num)
+    report.save_samples(out, report.to_pixels(np.asarray(images), saved.teacher.mean, saved.teacher.std))
+    age = "untrained" if flags.untrained else f"after {saved.round} rounds"
+    print(f"{flags.num} images of {run}'s generator, {age}: {out}")

@@ -1,0 +1,82 @@
+"""The convolution's gradients: exact on every platform, and in the fast layout where XLA:CPU needs it."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from hlo import convolution_labels
+from jax import export, lax
+
+from akd_jax.models.convolution import convolution
+
+CASES = [  # size of the image, of the kernel, stride, padding
+    (8, 3, 1, 1),
+    (8, 3, 2, 1),
+    (9, 3, 2, 1),
+    (8, 1, 2, 0),
+    (9, 1, 2, 0),
+    (14, 7, 2, 3),
+    (15, 7, 2, 3),
+]
+
+
+def plain(inputs, kernel, stride, padding):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(inputs, kernel, (stride,) * 2, [(padding,) * 2] * 2, dimension_numbers=numbers)
+
+
+def gradients(function, inputs, kernel, stride, padding):
+    weights = jnp.sin(jnp.arange(function(inputs, kernel, stride, padding).size, dtype=inputs.dtype))
+    return jax.grad(lambda x, w: (function(x, w, stride, padding).ravel() * weights).sum(), (0, 1))(inputs, kernel)
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
+def test_gradients_equal_autodiff(size, kernel_size, stride, padding):
+    with jax.enable_x64(True):
+        inputs = jax.random.normal(jax.random.key(0), (2, size, size, 3), jnp.float64)
+        kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 3, 4), jnp.float64)
+        ours = gradients(convolution, inputs, kernel, stride, padding)
+        theirs = gradients(plain, inputs, kernel, stride, padding)
+        for own, wanted in zip(ours, theirs, strict=True):
+            assert jnp.abs(own - wanted).max() <= 1e-13 * jnp.abs(wanted).max()
+
+
+def test_rectangular_images():
+    inputs, kernel = jnp.ones((1, 6, 9, 2)), jnp.ones((3, 3, 2, 2))
+    ours, theirs = (gradients(function, inputs, kernel, 2, 1) for function in (convolution, plain))
+    assert all(jnp.allclose(own, wanted, rtol=1e-5) for own, wanted in zip(ours, theirs, strict=True))
+
+
+def training_loop(function, stride, padding):
+    def loop(inputs, kernel):
+        def body(kernel, _):
+            return kernel - jax.grad(lambda w: (function(inputs, w, stride, padding) ** 2).sum())(kernel), None
+
+        return lax.scan(body, kernel, None, length=2)[0]
+
+    return loop
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
+def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride, padding):
+    arguments = jnp.ones((2, size, size, 3)), jnp.ones((kernel_size, kernel_size, 3, 4))
+    canonical = convolution_labels(jax.jit(training_loop(convolution, stride, padding)), *arguments)
+    assert canonical == {"b01f_01io->b01f"}
+
+
+def test_the_check_sees_what_autodiff_writes():
+    """Else the test above could not fail."""
+    labels = convolution_labels(jax.jit(training_loop(plain, 1, 1)), jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 4)))
+    assert labels - {"b01f_01io->b01f"}
+
+
+def test_other_platforms_get_autodiff():
+    """The program for a GPU is chosen by the platform lowered for, not by the machine at hand."""
+    arguments = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
+    ours, theirs = (
+        export.export(jax.jit(training_loop(function, 1, 1)), platforms=["cuda"])(*arguments).mlir_module()
+        for function in (convolution, plain)
+    )
+    assert ours.count("stablehlo.convolution") == theirs.count("stablehlo.convolution")
+    assert "[f, 0, 1, b]" in ours  # the kernel's gradient as autodiff lays it out
+    on_cpu = export.export(jax.jit(training_loop(convolution, 1, 1)), platforms=["cpu"])(*arguments).mlir_module()
+    assert "[f, 0, 1, b]" not in on_cpu
