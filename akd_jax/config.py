@@ -52,6 +52,7 @@ class TeacherConfig:
         _check("std", self.std, all(math.isfinite(x) and x > 0 for x in self.std), "finite numbers above 0")
         _check("mean", self.mean, all(map(math.isfinite, self.mean)), "finite numbers")
         _check("mean", self.mean, len(self.mean) == len(self.std) > 0, "as many numbers as std, one a channel")
+        _check("classes", self.classes, self.classes is None or self.classes >= 1, "a whole number, at least 1")
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,12 @@ class Config:
             "a multiple of 4",
         )
         _check("dtype", self.dtype, self.dtype in ("float32", "bfloat16"), "float32 or bfloat16")
-        _check("students", self.students, len(set(self.students)) == len(self.students) > 0, "different names")
+        _check(
+            "students",
+            self.students,
+            len(set(self.students)) == len(self.students) > 0,
+            "one name or more, all different",
+        )
 
 
 def from_dict(values: Mapping[str, Any], kind: type = Config, prefix: str = "") -> Any:

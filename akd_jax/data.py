@@ -1,5 +1,7 @@
 """Labelled images for evaluation, by name: whole splits as uint8 arrays."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,9 +47,9 @@ def _prepared(name: str, split: str, data_dir: str | None) -> Images:
         builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
         source = builder.as_data_source(split)
         records = source.__getitems__(range(len(source)))
-    except (OSError, ValueError, AssertionError, NotImplementedError) as error:
+    except (OSError, ValueError, KeyError, AssertionError, NotImplementedError) as error:
         where = data_dir or "tensorflow-datasets' own folder"
-        raise InputError(f"{name} is not prepared in {where} ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{name} is not prepared in {where} ({error!s:.200})") from error
     return _checked(
         name,
         np.stack([record["image"] for record in records]),
@@ -61,7 +63,7 @@ def _npz(path: Path, split: str) -> Images:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = (arrays[f"{k}_{split}" if f"{k}_{split}" in arrays else k] for k in "xy")
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: wanted an .npz with uint8 x [N, H, W, C] and y [N] ({error})") from error
     return _checked(str(path), images[..., None] if images.ndim == 3 else images, labels)
 

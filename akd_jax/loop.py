@@ -54,10 +54,11 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         announce_cost(run, plan, _compile(run, plan, state))
         return
     directory.mkdir(parents=True, exist_ok=True)
-    workdir.write_json(directory / workdir.CONFIG, to_dict(config))
-    teacher.write_info(directory, run.teacher)
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
         _resume(run, progress, checkpoints)
+        # Only now: settings that cannot go on from the checkpoint leave the run as it was.
+        workdir.write_json(directory / workdir.CONFIG, to_dict(config))
+        teacher.write_info(directory, run.teacher)
         plan = run.plan(int(progress.state.step))
         programs = _compile(run, plan, progress.state)
         announce_cost(run, plan, programs)
@@ -151,8 +152,14 @@ def _evaluate(run: Run, progress: Progress, epoch: int, final_splits: Sequence[s
             {"kind": "eval", **shared, "split": split, **values, "seconds": seconds, "seed": run.config.seed}
             for split, values in measured[name].items()
         ]
-        best = progress.record["best"].get(name)
-        if run.splits and (best is None or measured[name][run.splits[0]]["top1"] > best[run.splits[0]]["top1"]):
+        if not np.isfinite([list(values.values()) for values in measured[name].values()]).all():
+            raise NonFiniteError(
+                f"{name} gives values that are not finite after round {step}: lower the learning rates and run again; "
+                f"{run.directory} keeps its checkpoints from before"
+            )
+        # Evaluation may change between runs of one directory: a best by another split counts no more.
+        best = progress.record["best"].get(name, {}).get(run.splits[0]) if run.splits else None
+        if run.splits and (best is None or measured[name][run.splits[0]]["top1"] > best["top1"]):
             kept = {split: measured[name][split] for split in run.splits}
             progress.record["best"][name] = {s: v | {"round": step} for s, v in kept.items()}
             # A copy: the next dispatch is given the state's own buffers to overwrite.

@@ -34,7 +34,7 @@ def read(directory: Path) -> SavedRun:
     experiment = build(config, info)
     state = initial_state(experiment, jax.random.key(0))
     best = {name: player.variables for name, player in state.students.items()}
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
+    with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
         latest = checkpoints.latest()
         if latest is None:
             raise InputError(f"{directory} has no checkpoint yet: let train.py run to the end of an epoch")

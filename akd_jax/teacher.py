@@ -55,9 +55,14 @@ def convert(
 ) -> tuple[Teacher, Variables]:  # fmt: skip
     """A PyTorch checkpoint of the architecture `arch`. Raises InputError; nothing in the file is executed."""
     if arch not in MODELS:
-        raise InputError(f"--arch {arch}: unknown; give one of {', '.join(MODELS)}")
-    state_dict = find_state_dict(read_checkpoint(path), key)
-    found = next((len(value) for name, value in state_dict.items() if name.endswith(("fc.weight", "linear.weight"))), 0)
+        raise InputError(f"architecture {arch!r} is unknown; give one of {', '.join(MODELS)}")
+    content = read_checkpoint(path)
+    try:
+        state_dict = find_state_dict(content, key)
+    except InputError as error:
+        raise InputError(f"{path} {error}") from None
+    heads = [v for name, v in state_dict.items() if name.endswith(("fc.weight", "linear.weight")) and v.ndim == 2]
+    found = len(heads[0]) if heads else 0
     classes = classes or found
     channels = next((value.shape[1] for value in state_dict.values() if value.ndim == 4), 0)
     if not classes or not channels:
@@ -115,9 +120,7 @@ def read(directory: Path) -> tuple[Teacher, Variables]:
     try:
         variables = jax.tree.map(np.asarray, checkpoint.restore_tree(directory / ARRAYS, expected))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{directory}: its arrays cannot be read ({str(error).splitlines()[0]}): convert it again"
-        ) from None
+        raise InputError(f"{directory}: its arrays cannot be read ({error!s:.200}): convert it again") from None
     if checkpoint.digest(variables) != teacher.digest:
         raise InputError(f"{directory}: its arrays are not those that were saved: convert it again")
     return teacher, variables
@@ -132,13 +135,18 @@ def read_info(directory: Path) -> Teacher:
     """What `teacher.json` in the directory says. Raises InputError where it is missing or broken."""
     try:
         values = json.loads((directory / INFO).read_text())
-        return Teacher(**values | {key: tuple(values[key]) for key in ("mean", "std")})
+        teacher = Teacher(**values | {key: tuple(values[key]) for key in ("mean", "std")})
+        if teacher.arch not in MODELS:
+            raise ValueError(f"its architecture {teacher.arch!r} is unknown")
+        return teacher
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{directory} holds no teacher that scripts/convert_teacher.py wrote ({error})") from None
 
 
 def measure_top1(teacher: Teacher, variables: Variables, held: Images, *, batch_size: int = 250) -> float:
-    """The share of `held` that the teacher classifies rightly."""
+    """The share of `held` that the teacher classifies rightly. Raises InputError for images of other channels."""
+    if held.images.shape[-1] != teacher.channels:
+        raise InputError(f"the data have {held.images.shape[-1]} channels, the teacher takes {teacher.channels}")
     network = teacher.network(held.images.shape[1])
     predicted = jax.jit(
         lambda variables, images: predict(

@@ -46,9 +46,7 @@ def newest() -> Path:
 
 def check(directory: Path, settings: dict[str, Any], *, force: bool) -> None:
     """Raises InputError where `directory` cannot be written, or holds a run with other settings."""
-    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"--workdir {directory}: {existing} is not a directory that can be written to")
+    check_writable(directory, "--workdir")
     if not (directory / CONFIG).exists():
         return
     changed = differences(read_json(directory / CONFIG), settings)
@@ -56,6 +54,13 @@ def check(directory: Path, settings: dict[str, Any], *, force: bool) -> None:
     if refused and not force:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in refused.items())
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
+
+
+def check_writable(directory: Path, flag: str) -> None:
+    """Raises InputError where `directory`, which the flag named, can neither be written to nor made."""
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"{flag} {directory}: {existing} is not a directory that can be written to")
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -4,7 +4,9 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from akd_jax import workdir
 from akd_jax.cli.exits import Parser, ending
+from akd_jax.config import TeacherConfig
 from akd_jax.errors import InputError
 
 DEFAULT = Path("teacher/best_resnet34_cifar100.pth")
@@ -52,17 +54,20 @@ def _convert(arguments: list[str]) -> None:
     out = flags.out or flags.checkpoint.with_suffix("")
     if out.exists() and not flags.overwrite:
         raise InputError(f"{out} exists: give --overwrite, or another --out")
-
-    from akd_jax import data, teacher  # after the flags are known to be right: importing takes seconds
-
+    workdir.check_writable(out.absolute().parent, "--out")
     mean, std = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
-    info, variables = teacher.convert(
-        flags.checkpoint,
+    wanted = TeacherConfig(
+        path=str(flags.checkpoint),
         arch=flags.arch,
         mean=flags.mean or mean,
         std=flags.std or std,
         classes=flags.num_classes,
-        key=flags.key,
+    )
+
+    from akd_jax import data, teacher  # after the flags are known to be right: importing takes seconds
+
+    info, variables = teacher.convert(
+        flags.checkpoint, arch=wanted.arch, mean=wanted.mean, std=wanted.std, classes=wanted.classes, key=flags.key
     )
     print(f"{info.arch}: {info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")

@@ -27,8 +27,11 @@ def _sample(arguments: list[str]) -> None:
     flags = _parser().parse_args(arguments)
     if flags.num < 1:
         raise InputError(f"--num {flags.num}: give at least 1")
+    if not 0 <= flags.seed < 2**32:
+        raise InputError(f"--seed {flags.seed}: give one in 0 ... 2**32 - 1")
     run = flags.workdir or workdir.newest()
     out = flags.out or run / workdir.SAMPLES / "drawn"
+    workdir.check_writable(out, "--out")
 
     import jax  # after the flags are known to be right: importing takes seconds
     import numpy as np

@@ -23,7 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _train(arguments: list[str]) -> None:
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", help_string="FILE[:VARIANT]", lock_config=True, flag_values=values)
+    config_flags.DEFINE_config_file(
+        "config", help_string="FILE[:VARIANT]", lock_config=True, flag_values=values, sys_argv=["train.py", *arguments]
+    )
     flags.DEFINE_string("workdir", None, "where the run's files are; an existing run goes on", flag_values=values)
     flags.DEFINE_bool("force", False, "go on with a run although settings differ", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "stop before the first round, write nothing", flag_values=values)
@@ -51,5 +53,7 @@ def _parse(values: flags.FlagValues, arguments: list[str]) -> Config | None:
         return from_dict(values.config.to_dict())
     except InputError:
         raise
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError) as error:
-        raise InputError(f"{error}".strip("'\"") or repr(error)) from error
+    except KeyError as error:  # of the config file's own table of variants, or of a locked ConfigDict
+        raise InputError(f"--config: no such variant or setting: {error.args[0] if error.args else error}") from error
+    except (flags.Error, AttributeError, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
+        raise InputError(f"{error}" or repr(error)) from error

@@ -36,7 +36,7 @@ def find_state_dict(checkpoint: Any, key: str | None = None) -> dict[str, np.nda
     if key and not isinstance(checkpoint.get(key), dict):
         raise CheckpointError(f"has no state dict under {key!r}; it has {', '.join(map(str, checkpoint))}")
     found = checkpoint[wanted[0]] if wanted else checkpoint
-    tensors = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    tensors = {name: value for name, value in found.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
     if not tensors:
         raise CheckpointError(f"holds no weights at its root nor under {', '.join(WRAPPERS)}; try --key")
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None):
@@ -44,8 +44,8 @@ def find_state_dict(checkpoint: Any, key: str | None = None) -> dict[str, np.nda
     return {name: value for name, value in tensors.items() if not name.endswith(IGNORED)}
 
 
-def to_variables(state_dict: Mapping[str, np.ndarray], expected: Variables) -> Variables:
-    """The state dict as float32 `Variables` of the shapes of `expected` (arrays or jax.ShapeDtypeStruct).
+def to_variables(state_dict: Mapping[str, np.ndarray], expected: Variables, dtype: Any = np.float32) -> Variables:
+    """The state dict as `Variables` of the shapes of `expected` (arrays or jax.ShapeDtypeStruct).
 
     Raises CheckpointError with every missing, unexpected, mis-shaped and non-finite tensor in one message.
     """
@@ -74,7 +74,7 @@ def to_variables(state_dict: Mapping[str, np.ndarray], expected: Variables) -> V
     if any(problems.values()):
         text = "; ".join(f"{what}: {', '.join(names)}" for what, names in problems.items() if names)
         raise CheckpointError(f"does not fit the network: {text}")
-    arrays = {path: np.asarray(value, np.float32) for path, (_, value) in found.items()}
+    arrays = {path: np.asarray(value, dtype) for path, (_, value) in found.items()}
     return Variables(**unflatten_dict(arrays))
 
 

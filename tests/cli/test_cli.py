@@ -1,0 +1,392 @@
+"""The commands as a newcomer uses and misuses them.
+
+Most call `main` in this process, since starting one costs seconds; compiled programs are shared between the runs.
+"""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from akd_jax import metrics, saved_run
+from akd_jax.cli import convert_teacher, sample, train
+
+ROOT = Path(__file__).parents[2]
+CONFIG = f"{ROOT / 'configs' / 'akd.py'}:digits"
+CHECKPOINT = str(ROOT / "akd_jax" / "assets" / "digits_teacher.pth")
+DIGITS = ("--config", CONFIG)
+TINY = (
+    *DIGITS,
+    "--config.schedule.epochs=2",
+    "--config.schedule.rounds_per_epoch=1",
+    "--config.schedule.student_steps=1",
+    "--config.batch_size=8",
+)
+STUDENTS = ("resnet10_8x_w8", "resnet10_8x_w4")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs(tmp_path_factory):
+    """Runs of the same settings are one program; it is compiled once."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    compilation_cache.reset_cache()
+    for name, value in zip(names, (str(tmp_path_factory.mktemp("programs")), 0.1), strict=True):
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+def status(command, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        command.main([str(argument) for argument in arguments])
+    return caught.value.code
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Runs a command in an empty directory; it must end with one line and leave the directory as it was."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(command, *arguments, code=2):
+        before = sorted(tmp_path.rglob("*"))
+        capsys.readouterr()
+        assert status(command, *arguments) == code
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and error.count("\n") == 1 and error.endswith("\n")
+        assert sorted(tmp_path.rglob("*")) == before
+        return error
+
+    return refused
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A whole run of two epochs of one round against each student."""
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    assert status(train, *TINY, "--workdir", directory) == 0
+    return directory
+
+
+def contents(directory):
+    return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def rows(directory):
+    """The metrics without wall-clock figures."""
+    return [
+        {key: value for key, value in row.items() if not key.endswith(("seconds", "per_second"))}
+        for row in metrics.read(directory / "metrics.jsonl")
+    ]
+
+
+def assert_same_result(one, other):
+    assert rows(one) == rows(other)
+    first, second = saved_run.read(one), saved_run.read(other)
+    assert first.round == second.round
+    for a, b in zip(*(jax.tree.leaves((saved.state, saved.best)) for saved in (first, second)), strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+# Training: usage.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "--config FILE[:VARIANT] is missing"),
+        (("--config", "nowhere.py"), "nowhere.py"),
+        (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "nope"),
+        ((*DIGITS, "--config.batch_sise=3"), 'Did you mean "batch_size"'),
+        ((*DIGITS, "--config.schedule.epoch=3"), 'Did you mean "epochs"'),
+        ((*DIGITS, "--config.batch_size=many"), "--config.batch_size=many"),
+        ((*DIGITS, "--config.batch_size=1"), "batch_size=1: must be at least 2"),
+        ((*DIGITS, "--config.student_optimizer.learning_rate=nan"), "student_optimizer.learning_rate=nan: must be"),
+        ((*DIGITS, "--config.students=nobody"), "give one of"),
+        ((*DIGITS, "--config.evaluation.data=mnist"), "cifar10, cifar100, digits"),
+        ((*DIGITS, "--config.evaluation.splits=exam"), "train, validation, test"),
+        ((*DIGITS, "--config.image_size=32"), "wanted (32, 32, 1)"),
+        ((*DIGITS, "--config.teacher.path=nowhere.pth"), "convert_teacher.py"),
+        ((*DIGITS, "--config.teacher.arch=resnet10_8x_w8"), "layer1.1.conv1.weight"),
+        ((*DIGITS, "extra"), "'extra' is not a flag"),
+        ((*DIGITS, "--workdirr=x"), "workdirr"),
+        ((*DIGITS, "--workdir"), "workdir"),
+    ],
+)
+def test_training_refuses(refused, arguments, says):
+    assert says in refused(train, *arguments)
+
+
+def test_training_refuses_a_web_page_for_a_teacher(refused, tmp_path):
+    (tmp_path / "teacher.pth").write_text("<!DOCTYPE html><html></html>")
+    assert "web page" in refused(train, *DIGITS, "--config.teacher.path=teacher.pth")
+
+
+def test_training_refuses_a_file_for_a_workdir(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "--workdir file/run" in refused(train, *DIGITS, "--workdir", "file/run")
+
+
+def test_training_refuses_a_config_that_is_no_python(refused, tmp_path):
+    (tmp_path / "broken.py").write_text("def get_config(:")
+    assert "syntax" in refused(train, "--config", "broken.py")
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(train, "--dry_run"), (convert_teacher, "--num_classes"), (sample, "--untrained")],
+)
+def test_help(capsys, command, flag):
+    assert status(command, "--help") == 0
+    assert flag in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", ["train", "convert_teacher", "sample"])
+def test_scripts(script, tmp_path):
+    """Each file in scripts/ is its command, also for what it writes to the real stderr."""
+    command = [sys.executable, ROOT / "scripts" / f"{script}.py", "--nope"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ") and ended.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert status(train, *TINY, "--dry_run", "--workdir", "run") == 0
+    out = capsys.readouterr().out
+    assert "4 rounds" in out and "memory" in out
+    assert not list(tmp_path.iterdir())
+
+
+# Training: a run.
+
+
+def test_files_of_a_run(run):
+    config = json.loads((run / "config.json").read_text())
+    assert (config["name"], config["batch_size"], config["schedule"]["epochs"]) == ("akd:digits", 8, 2)
+    with Image.open(run / "curves.png") as curves:
+        assert curves.width > 500
+    with Image.open(run / "samples" / "round_000004.png") as samples:
+        assert samples.size == (2 * (8 * 16 + 7 * 2),) * 2  # 8x8 images, borders between, each pixel doubled
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "metrics.jsonl", "history.csv", "checkpoints", "samples", "curves.png", "summary.json",
+        "teacher.json",
+    }  # fmt: skip
+
+
+def test_metrics_of_a_run(run):
+    found = metrics.read(run / "metrics.jsonl")
+    training = [row for row in found if row["kind"] == "train"]
+    assert [(row["round"], row["epoch"], row["student"]) for row in training] == [
+        (1, 1, STUDENTS[0]),
+        (2, 1, STUDENTS[1]),
+        (3, 2, STUDENTS[0]),
+        (4, 2, STUDENTS[1]),
+    ]
+    for row in training:
+        assert row.keys() >= {"student_loss", "generator_loss", "seconds", "seed"}
+        assert row["student_loss"] > 0 > row["generator_loss"]
+    evaluations = [row for row in found if row["kind"] == "eval"]
+    measured = {(row["round"], row["epoch"], row["student"], row["split"]) for row in evaluations}
+    assert measured == {(2 * epoch, epoch, name, "validation") for epoch in (1, 2) for name in STUDENTS} | {
+        (4, 2, name, "test") for name in STUDENTS
+    }
+    for row in evaluations:
+        assert row.keys() >= {"loss", "seconds", "seed"}
+        assert 0 <= row["top1"] <= 1 and 0 <= row["agreement"] <= 1
+    with (run / "history.csv").open(newline="") as file:
+        assert [row["top1"] for row in csv.DictReader(file)] == [str(row["top1"]) for row in evaluations]
+
+
+def test_summary_of_a_run(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary.keys() >= {
+        "schema", "config", "method", "seed", "rounds", "finished", "teacher", "students", "teacher_queries", "flops",
+        "wall_seconds", "images_per_second", "versions", "device",
+    }  # fmt: skip
+    assert (summary["schema"], summary["config"], summary["method"], summary["seed"]) == (1, "akd:digits", "akd", 0)
+    assert (summary["rounds"], summary["finished"]) == (4, True)
+    assert summary["teacher_queries"] == 4 * (1 + 1) * 8
+    assert summary["flops"] > 1e6
+    assert summary["teacher"].keys() == {"arch", "parameters", "source", "digest", "top1"}
+    assert summary["teacher"]["top1"]["test"] > 0.985
+    assert summary["versions"].keys() == {"akd_jax", "jax", "python"}
+    assert tuple(summary["students"]) == STUDENTS
+    found = metrics.read(run / "metrics.jsonl")
+    for name, student in summary["students"].items():
+        assert student["share_of_teacher"] == pytest.approx(student["parameters"] / 176_258, abs=1e-4)
+        validation = {
+            row["round"]: row["top1"] for row in found if row.get("split") == "validation" and row["student"] == name
+        }
+        assert student["last"]["validation"]["top1"] == validation[4]
+        assert student["best"]["validation"]["top1"] == max(validation.values())
+        assert validation[student["best"]["validation"]["round"]] == max(validation.values())
+        assert {"top1", "round"} <= student["best"]["test"].keys()
+
+
+def test_a_finished_run_stays_as_it_is(run, capsys):
+    before = contents(run)
+    assert status(train, *TINY, "--workdir", run) == 0
+    assert "finished 4 rounds" in capsys.readouterr().out
+    assert contents(run) == before
+
+
+def test_other_settings_are_refused(refused, run):
+    before = contents(run)
+    error = refused(train, *TINY, "--config.schedule.epochs=3", "--workdir", run)
+    assert "schedule.epochs 2 -> 3" in error and "--force" in error
+    assert contents(run) == before
+
+
+def test_other_networks_are_refused_also_by_force(run, tmp_path, capsys):
+    """And the run can go on as before."""
+    shutil.copytree(run, tmp_path / "run")
+    assert status(train, *TINY, "--config.students=resnet10_8x_w4", "--force", "--workdir", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "other networks" in error and error.count("\n") == 1
+    assert status(train, *TINY, "--workdir", tmp_path / "run") == 0
+    assert_same_result(run, tmp_path / "run")
+
+
+def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, capsys):
+    """Stopped in the second epoch, with rows on disk that no checkpoint knows."""
+    append = metrics.append
+
+    def interrupted(path, rows):
+        rows = list(rows)
+        append(path, rows)
+        if rows[0]["round"] == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics, "append", interrupted)
+        assert status(train, *TINY, "--workdir", tmp_path) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert rows(tmp_path)[-1]["round"] == 3
+    assert not json.loads((tmp_path / "summary.json").read_text())["finished"]
+    assert status(train, *TINY, "--workdir", tmp_path) == 0
+    assert "resuming from round 2" in capsys.readouterr().out
+    assert_same_result(run, tmp_path)
+
+
+def test_not_finite(tmp_path, capsys):
+    code = status(train, *TINY, "--config.student_optimizer.learning_rate=1e30", "--workdir", tmp_path / "run")
+    error = capsys.readouterr().err
+    assert code == 3
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert "lower the learning rates" in error and "round" in error
+
+
+# Sampling.
+
+
+def test_sampled_images(run, tmp_path):
+    for name, flags in {"a": (), "again": (), "other": ("--seed", 1), "untrained": ("--untrained",)}.items():
+        assert status(sample, "--workdir", run, "--num", 3, "--out", tmp_path / name, *flags) == 0
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["grid.png", "image_000.png", "image_001.png", "image_002.png"]
+    with Image.open(tmp_path / "a" / "image_002.png") as image:
+        assert image.size == (16, 16)
+    with Image.open(tmp_path / "a" / "grid.png") as grid:
+        assert grid.size == (34, 34)
+    grids = {path.name: (path / "grid.png").read_bytes() for path in tmp_path.iterdir()}
+    assert grids["a"] == grids["again"]
+    assert len(set(grids.values())) == 3
+
+
+def test_sampling_takes_the_newest_run(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, tmp_path / "runs" / "mine")
+    assert status(sample, "--num", 1) == 0
+    assert (tmp_path / "runs" / "mine" / "samples" / "drawn" / "image_000.png").exists()
+    assert "after 4 rounds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "train one first"),
+        (("--workdir", "nowhere"), "nowhere"),
+        (("--num", "0"), "at least 1"),
+        (("--num", "many"), "--num"),
+        (("--seed", "-1"), "--seed -1"),
+        (("--nope",), "--nope"),
+    ],
+)
+def test_sampling_refuses(refused, arguments, says):
+    assert says in refused(sample, *arguments)
+
+
+def test_sampling_refuses_a_run_without_a_checkpoint(refused, run, tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "teacher.json"):
+        shutil.copy(run / name, tmp_path / "run")
+    assert "no checkpoint yet" in refused(sample, "--workdir", "run")
+
+
+def test_sampling_refuses_a_file_for_a_directory(refused, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "--out file" in refused(sample, "--workdir", run, "--out", "file")
+
+
+# Converting.
+
+W8 = (CHECKPOINT, "--arch", "resnet18_8x_w8")
+
+
+def test_converted_teacher(tmp_path, capsys):
+    out = tmp_path / "deep" / "teacher"
+    assert status(convert_teacher, *W8, "--data", "digits", "--out", out) == 0
+    printed = capsys.readouterr().out
+    assert "176,258 parameters" in printed and "top-1 on digits test, 400 images: 9" in printed
+    info = json.loads((out / "teacher.json").read_text())
+    assert info["arch"] == "resnet18_8x_w8" and info["mean"] == [0.305276] and info["top1"]["digits"] > 0.985
+    before = contents(out)
+    assert status(convert_teacher, *W8, "--data", "digits", "--out", out) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert contents(out) == before
+    assert status(convert_teacher, *W8, "--mean", "0.3", "--std", "0.3", "--out", out, "--overwrite") == 0
+    assert json.loads((out / "teacher.json").read_text())["mean"] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "no checkpoint at teacher/best_resnet34_cifar100.pth"),
+        (("nowhere.pth",), "no checkpoint at nowhere.pth"),
+        ((*W8,), "1 channels"),
+        ((CHECKPOINT, "--arch", "resnet10_8x_w8", "--data", "digits"), "layer1.1.conv1.weight"),
+        ((CHECKPOINT, "--arch", "nobody", "--data", "digits"), "resnet18_8x_w8"),
+        ((*W8, "--data", "mnist", "--mean", "0.3", "--std", "0.3"), "mnist"),
+        ((*W8, "--data", "digits", "--key", "ema"), "'ema'"),
+        ((*W8, "--data", "digits", "--num_classes", "-3"), "classes=-3"),
+        ((*W8, "--data", "digits", "--num_classes", "7"), "fc.weight"),
+        ((*W8, "--mean", "0.3", "--std", "0"), "std=(0.0,)"),
+        ((*W8, "--mean", "0.3", "--std", "nan"), "std=(nan,)"),
+        ((*W8, "--mean", "0.3,x", "--std", "0.3"), "--mean"),
+    ],
+)
+def test_converting_refuses(refused, arguments, says):
+    assert says in refused(convert_teacher, *arguments, *(("--out", "teacher") if arguments else ()))
+
+
+def test_converting_refuses_a_web_page(refused, tmp_path):
+    (tmp_path / "page.pth").write_text("<html></html>")
+    assert "web page" in refused(convert_teacher, "page.pth")
+
+
+def test_converting_refuses_a_file_for_a_directory(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "--out" in refused(convert_teacher, *W8, "--data", "digits", "--out", "file/teacher")

@@ -1,0 +1,114 @@
+"""Trees of arrays on disk: what comes back is what was saved, bit for bit."""
+
+import gc
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from akd_jax.checkpoint import Checkpoints, digest, restore_tree, save_tree
+from akd_jax.errors import InputError
+
+
+def tree(value=0.1):
+    return {
+        "weights": jnp.array([value, -0.0, 1e-45, jnp.inf], jnp.float32),
+        "step": jnp.int32(7),
+        "nested": {"half": jnp.array([[value]], jnp.bfloat16)},
+    }
+
+
+def assert_bitwise_equal(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+
+
+def test_restored_bitwise(tmp_path):
+    meta = {"best": {"a": {"top1": 0.1}}, "seconds": 1.5}
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        assert checkpoints.latest() is None
+        checkpoints.save(3, tree(), meta)
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        assert checkpoints.latest() == 3
+        state, found = checkpoints.restore(3, tree(0.0))
+    assert_bitwise_equal(state, tree())
+    assert found == meta
+
+
+def test_the_newest_stay(tmp_path):
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for step in (1, 2, 3):
+            checkpoints.save(step, tree(step), {})
+    with Checkpoints(tmp_path, keep=None) as checkpoints:
+        assert checkpoints.latest() == 3
+        assert_bitwise_equal(checkpoints.restore(2, tree())[0], tree(2))
+        with pytest.raises(InputError, match="checkpoint 1 in"):
+            checkpoints.restore(1, tree())
+
+
+def test_a_saved_array_may_be_donated_at_once(tmp_path):
+    state = tree()
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(1, state, {})
+        jax.block_until_ready(jax.jit(lambda t: jax.tree.map(lambda x: x + 1, t), donate_argnums=0)(state))
+    with Checkpoints(tmp_path, keep=None) as checkpoints:
+        assert_bitwise_equal(checkpoints.restore(1, tree())[0], tree())
+
+
+def test_reading_writes_nothing(tmp_path):
+    unfinished = tmp_path / "run" / "5.orbax-checkpoint-tmp"
+    unfinished.mkdir(parents=True)  # as of a process that is saving just now
+    with Checkpoints(tmp_path / "run", keep=None) as checkpoints:
+        assert checkpoints.latest() is None
+    assert unfinished.exists()
+    with Checkpoints(tmp_path / "none", keep=None) as checkpoints:
+        assert checkpoints.latest() is None
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax drops its other reads
+def test_a_checkpoint_of_other_networks(tmp_path):
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(1, tree(), {})
+    for other in ({"other": jnp.ones(3)}, tree() | {"weights": jnp.ones(5)}):
+        with Checkpoints(tmp_path, keep=None) as checkpoints, pytest.raises(InputError, match="other networks"):
+            checkpoints.restore(1, other)
+    gc.collect()  # under this test's filter
+
+
+def test_one_tree_as_a_directory(tmp_path):
+    save_tree(tmp_path / "tree", tree())
+    shapes = jax.eval_shape(tree)
+    assert_bitwise_equal(restore_tree(tmp_path / "tree", shapes), tree())
+    with pytest.raises(ValueError):
+        save_tree(tmp_path / "tree", tree())
+    with pytest.raises(ValueError, match="shape"):
+        restore_tree(tmp_path / "tree", shapes | {"weights": jax.ShapeDtypeStruct((5,), jnp.float32)})
+
+
+def test_numpy_arrays_of_other_shapes(tmp_path):
+    """Orbax itself does not look at the shapes of these."""
+    save_tree(tmp_path / "tree", {"weights": np.ones((2, 3), np.float32)})
+    with pytest.raises(ValueError, match="shape"):
+        restore_tree(tmp_path / "tree", {"weights": jax.ShapeDtypeStruct((2, 4), jnp.float32)})
+
+
+def test_digest_tells_trees_apart():
+    plain = {"a": np.arange(6, dtype=np.float32), "b": np.zeros(1)}
+    others = [
+        plain | {"a": np.float32([0, 1, 2, 3, 4, np.nextafter(np.float32(5), 6)])},
+        plain | {"a": plain["a"].reshape(2, 3)},
+        plain | {"a": plain["a"].view(np.int32)},
+        {"c": plain["a"], "b": plain["b"]},
+    ]
+    digests = [digest(one) for one in (plain, *others)]
+    assert len(set(digests)) == len(digests)
+    assert all(one.startswith("sha256:") and len(one) == 71 for one in digests)
+
+
+def test_digest_is_of_the_values_alone():
+    plain = {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    assert digest(plain) == digest({"a": jnp.asarray(plain["a"])}) == digest({"a": np.asfortranarray(plain["a"])})

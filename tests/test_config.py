@@ -1,0 +1,179 @@
+"""Settings: what is refused and how it is said, and that they survive a file."""
+
+import json
+import math
+
+import pytest
+
+from akd_jax.config import Config, ConfigError, differences, from_dict, to_dict
+
+
+def settings(**changes):
+    """The least that a config needs, with "group__key" or "key" changed."""
+    values = {
+        "name": "test",
+        "teacher": {"path": "teacher", "arch": "resnet34", "mean": [0.5], "std": [0.25]},
+        "students": ["resnet18_8x"],
+        "student_optimizer": {"learning_rate": 0.1},
+        "generator_optimizer": {"learning_rate": 0.001},
+    }
+    for key, value in changes.items():
+        *groups, last = key.split("__")
+        target = values
+        for group in groups:
+            target = target.setdefault(group, {})
+        target[last] = value
+    return values
+
+
+def refusal(**changes):
+    with pytest.raises(ConfigError) as caught:
+        from_dict(settings(**changes))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_defaults_and_conversions():
+    config = from_dict(settings(student_optimizer__learning_rate=1, students="resnet20"))
+    assert config.students == ("resnet20",)  # a single name needs no brackets
+    assert config.student_optimizer.learning_rate == 1.0 and isinstance(config.student_optimizer.learning_rate, float)
+    assert config.teacher.mean == (0.5,) and config.teacher.classes is None
+    assert config.schedule.student_steps == 15 and config.method == "akd"
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("batch_sise", "batch_sise: no such setting; did you mean batch_size?"),
+        ("schedule__epoch", "schedule.epoch: no such setting; did you mean schedule.epochs?"),
+        ("zzz", "zzz: no such setting"),
+    ],
+)
+def test_unknown_setting(key, says):
+    assert refusal(**{key: 1}) == says
+
+
+@pytest.mark.parametrize("key", ["name", "teacher", "students", "student_optimizer"])
+def test_missing_setting(key):
+    values = settings()
+    del values[key]
+    with pytest.raises(ConfigError, match=f"^{key}: missing$"):
+        from_dict(values)
+
+
+def test_missing_nested_setting():
+    assert refusal(teacher={"path": "x"}) == "teacher.arch: missing"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("batch_size", 1.5),
+        ("batch_size", "64"),
+        ("batch_size", True),
+        ("name", 3),
+        ("students", [1]),
+        ("teacher", "teacher.pth"),
+        ("teacher__classes", "ten"),
+        ("teacher__mean", ["a"]),
+        ("student_optimizer__learning_rate", "fast"),
+        ("student_optimizer__learning_rate", False),
+        ("evaluation__data_dir", 1),
+    ],
+)
+def test_wrong_type(key, value):
+    assert refusal(**{key: value}).startswith(f"{key.replace('__', '.')}=")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", 1),
+        ("samples", 0),
+        ("sample_every_epochs", 0),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("image_size", 0),
+        ("image_size", 30),
+        ("image_size", -4),
+        ("dtype", "float16"),
+        ("students", []),
+        ("students", ["a", "a"]),
+        ("teacher__std", [0.0]),
+        ("teacher__std", [math.nan]),
+        ("teacher__std", [math.inf]),
+        ("teacher__mean", [math.nan]),
+        ("teacher__mean", [0.1, 0.2]),
+        ("teacher__classes", 0),
+        ("teacher__classes", -3),
+        ("generator__latents", 0),
+        ("generator__width", 0),
+        ("student_optimizer__learning_rate", math.nan),
+        ("student_optimizer__learning_rate", math.inf),
+        ("student_optimizer__learning_rate", -0.1),
+        ("student_optimizer__final", -1.0),
+        ("student_optimizer__weight_decay", math.nan),
+        ("student_optimizer__momentum", 1.0),
+        ("student_optimizer__momentum", -0.1),
+        ("generator_optimizer__beta1", math.nan),
+        ("generator_optimizer__beta2", 1.0),
+        ("generator_optimizer__schedule", "linear"),
+        ("schedule__epochs", -1),
+        ("schedule__rounds_per_epoch", 0),
+        ("schedule__rounds_per_dispatch", 0),
+        ("schedule__student_steps", 0),
+        ("evaluation__every_epochs", 0),
+        ("evaluation__batch_size", 0),
+        ("evaluation__splits", []),
+    ],
+)
+def test_out_of_range(key, value):
+    message = refusal(**{key: value})
+    assert message.startswith(f"{key.replace('__', '.')}=") and "must be" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("batch_size", 2),
+        ("seed", 2**32 - 1),
+        ("image_size", 4),
+        ("schedule__epochs", 0),
+        ("student_optimizer__learning_rate", 0.0),
+        ("student_optimizer__momentum", 0.0),
+        ("teacher__classes", 1),
+    ],
+)
+def test_ends_of_ranges_are_allowed(key, value):
+    values = to_dict(from_dict(settings(**{key: value})))
+    for part in key.split("__"):
+        values = values[part]
+    assert values == value
+
+
+def test_round_trip_through_json():
+    config = from_dict(settings(evaluation__splits=["a", "b"], teacher__classes=7, evaluation__data_dir="d"))
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+    assert isinstance(config, Config)
+
+
+def test_frozen():
+    with pytest.raises(AttributeError):
+        from_dict(settings()).seed = 1
+
+
+def test_differences():
+    old = to_dict(from_dict(settings()))
+    new = to_dict(from_dict(settings(seed=3, schedule__epochs=7, students=["a", "b"])))
+    assert differences(old, old) == {}
+    assert differences(old, new) == {
+        "seed": (0, 3),
+        "schedule.epochs": (100, 7),
+        "students": (["resnet18_8x"], ["a", "b"]),
+    }
+
+
+def test_differences_name_settings_that_one_side_lacks():
+    assert differences({"a": {"x": 1}}, {"a": {"x": 1, "y": 2}}) == {"a.y": (None, 2)}

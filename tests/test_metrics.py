@@ -1,0 +1,60 @@
+"""Rows on disk, also after a kill in the middle of a line."""
+
+import csv
+
+import pytest
+
+from akd_jax import metrics
+
+
+def rows(*rounds):
+    return [{"kind": "train", "round": round, "loss": 0.1 * round} for round in rounds]
+
+
+def test_append_adds_to_what_is_there(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    assert metrics.read(path) == []
+    metrics.append(path, rows(1, 2))
+    metrics.append(path, rows(3))
+    assert metrics.read(path) == rows(1, 2, 3)
+    assert path.read_text().count("\n") == 3
+
+
+def test_half_a_line_is_left_out(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    metrics.append(path, rows(1, 2))
+    whole = path.read_bytes()
+    for end in range(len(whole)):  # wherever the kill fell
+        path.write_bytes(whole[:end])
+        assert metrics.read(path) == rows(1, 2)[: whole[:end].count(b"\n")]
+
+
+def test_rewind(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    metrics.append(path, rows(1, 2, 3, 4))
+    with path.open("a") as file:
+        file.write('{"kind": "tra')
+    metrics.rewind(path, 2)
+    metrics.append(path, rows(3))
+    assert metrics.read(path) == rows(1, 2, 3)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_rewind_without_a_file(tmp_path):
+    metrics.rewind(tmp_path / "metrics.jsonl", 0)
+    assert metrics.read(tmp_path / "metrics.jsonl") == []
+
+
+def test_no_line_that_is_not_json(tmp_path):
+    with pytest.raises(ValueError):
+        metrics.append(tmp_path / "metrics.jsonl", [{"loss": float("nan")}])
+
+
+def test_history_holds_the_evaluations(tmp_path):
+    evaluation = {
+        "kind": "eval", "epoch": 1, "round": 5, "student": "s", "split": "test", "top1": 0.5, "loss": 1.5,
+        "agreement": 0.25, "seconds": 2.0, "seed": 0,
+    }  # fmt: skip
+    metrics.write_history(tmp_path / "history.csv", [*rows(1, 2), evaluation])
+    with (tmp_path / "history.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [{key: str(evaluation[key]) for key in metrics.HISTORY}]

@@ -1,0 +1,151 @@
+"""A whole round of the seed's game against the same round in plain PyTorch, at full size."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+
+torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+
+import torch_reference as reference
+from torch_to_jax import scramble, variables_of
+
+from akd_jax.methods import METHODS
+from akd_jax.models import GENERATORS, make_classifier
+from akd_jax.objectives import OBJECTIVES
+from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.types import AKDState, NetworkState
+
+BATCH, LATENTS = 4, 100
+FULL = (64, 128, 256, 512)
+
+
+def play(dtype, student_steps, adam_updates=0):
+    """One round by both, from the same weights and latents: (losses, our variables, PyTorch's, those before).
+
+    Losses are pairs (ours, PyTorch's), variables pairs (student's, generator's). adam_updates: how many steps the
+    generator's optimizer believes that it has made, on gradients of 1e-3.
+    """
+    torch.manual_seed(0)
+    torch_dtype = {4: torch.float32, 8: torch.float64}[dtype.dtype.itemsize]
+    teacher = reference.ResNet((3, 4, 6, 3), FULL, 100, "imagenet").to(torch_dtype)
+    # Scrambled, since a bias that begins at 0 would be measured against one step's size.
+    random = torch.Generator().manual_seed(1)
+    student = scramble(reference.ResNet((2, 2, 2, 2), FULL, 100, names="dfad"), random).to(torch_dtype)
+    generator = scramble(reference.GeneratorA(LATENTS), random).to(torch_dtype)
+    networks = {
+        "teacher": make_classifier("resnet34", 100, image_size=32),
+        "students": {"student": make_classifier("resnet18_8x", 100, image_size=32)},
+        "generator": GENERATORS["generator_a"](32, 3, 64),
+    }
+    optimizers = {
+        "student_optimizer": sgd(learning_rate(0.01, schedule="constant", steps=1), momentum=0.9, weight_decay=5e-4),
+        "generator_optimizer": adam(learning_rate(1e-3, schedule="constant", steps=1)),
+    }
+
+    def sample_latents(key):
+        return jax.random.normal(key, (BATCH, LATENTS), dtype)
+
+    method = METHODS["akd"](
+        **networks,
+        **optimizers,
+        objective=OBJECTIVES["l1"],
+        sample_latents=sample_latents,
+        student_steps=student_steps,
+    )
+    images, latents = jnp.zeros((BATCH, 32, 32, 3), dtype), jnp.zeros((BATCH, LATENTS), dtype)
+
+    def player(module, network, inputs, optimizer):
+        variables = variables_of(module, network, inputs, dtype)
+        return NetworkState(variables.params, variables.batch_stats, optimizer.init(variables.params))
+
+    def converted():
+        return (
+            variables_of(student, networks["students"]["student"], images, dtype),
+            variables_of(generator, networks["generator"], latents, dtype),
+        )
+
+    state = AKDState(
+        step=jnp.zeros((), jnp.int32),
+        students={"student": player(student, networks["students"]["student"], images, optimizers["student_optimizer"])},
+        generator=player(generator, networks["generator"], latents, optimizers["generator_optimizer"]),
+    )
+    torch_optimizers = reference.optimizers(student, generator)
+    if adam_updates:
+        for parameter in generator.parameters():
+            moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.full_like(parameter, 1e-6)}
+            torch_optimizers[1].state[parameter] = {"step": torch.tensor(float(adam_updates)), **moments}
+        moments, *rest = state.generator.opt_state
+        nu = jax.tree.map(lambda leaf: jnp.full_like(leaf, 1e-6), moments.nu)
+        moments = moments._replace(count=jnp.int32(adam_updates), nu=nu)
+        state = state.replace(generator=state.generator.replace(opt_state=(moments, *rest)))
+    teacher_variables = variables_of(teacher, networks["teacher"], images, dtype)
+    before = converted()
+
+    key = jax.random.key(7)
+    students_key, generator_key = jax.random.split(key)
+    drawn = [*map(sample_latents, jax.random.split(students_key, student_steps)), sample_latents(generator_key)]
+    theirs = reference.play_round(
+        teacher,
+        student,
+        generator,
+        *torch_optimizers,
+        torch.stack([torch.tensor(np.asarray(z)) for z in drawn]),
+        teacher_size=224,
+    )
+    state, metrics = jax.jit(method.turns["student"])(state, teacher_variables, key)
+    ours = state.students["student"].variables, state.generator.variables
+    losses = (metrics["student_loss"], np.mean(theirs[0])), (metrics["generator_loss"], theirs[1])
+    # Out of JAX before x64 is switched off again, which would round what is computed from these arrays.
+    return jax.tree.map(np.asarray, (losses, ours, converted(), before))
+
+
+def positions(path):
+    """Positions an image has at a batch norm, from its name: what the batch's statistics are over, beside images."""
+    side = {
+        "bn1": 32, "layer1": 32, "layer2": 16, "layer3": 8, "layer4": 4,
+        "conv_blocks0": 8, "conv_blocks1": 16, "conv_blocks2": 32,
+    }[path[0].split("_")[0] if path[0].startswith("layer") else path[0].rsplit("_", 1)[0]]  # fmt: skip
+    return side**2
+
+
+def unbiased(own, before, path, updates):
+    """Our running variance as PyTorch keeps it: the batches' share in it times n/(n-1)."""
+    count = BATCH * positions(path)
+    kept = 0.9**updates * before
+    return kept + (own - kept) * count / (count - 1)
+
+
+def largest_difference(own, wanted, before, updates):
+    """(of all tensors the largest difference over the tensor's largest entry, its name)."""
+    worst = (0.0, "")
+    for collection in ("params", "batch_stats"):
+        trees = [flatten_dict(getattr(tree, collection)) for tree in (own, wanted, before)]
+        assert trees[0].keys() == trees[1].keys()
+        for path in trees[0]:
+            value, other, old = (np.asarray(tree[path], np.float64) for tree in trees)
+            if path[-1] == "var":
+                value = unbiased(value, old, path, updates)
+            worst = max(worst, (np.abs(value - other).max() / np.abs(other).max(), "/".join(path)))
+    return worst
+
+
+def test_round_in_float64():
+    with jax.enable_x64(True):
+        losses, ours, theirs, before = play(jnp.float64, student_steps=2)
+    for own, wanted in losses:
+        assert abs(own - wanted) <= 1e-8 * abs(wanted)
+    for own, wanted, old in zip(ours, theirs, before, strict=True):
+        difference, name = largest_difference(own, wanted, old, updates=3)
+        assert difference <= 1e-8, name
+
+
+def test_one_step_of_each_player_in_float32():
+    """With an Adam that knows the gradients' size: its very first step is their sign, that of rounding noise too."""
+    losses, ours, theirs, before = play(jnp.float32, student_steps=1, adam_updates=10)
+    for own, wanted in losses:
+        assert abs(own - wanted) <= 1e-4 * abs(wanted)
+    for own, wanted, old in zip(ours, theirs, before, strict=True):
+        difference, name = largest_difference(own, wanted, old, updates=2)
+        assert difference <= 1e-4, name

@@ -1,0 +1,156 @@
+"""Teachers: from PyTorch's file to a directory and back, and no arrays but those that were saved."""
+
+import dataclasses
+import gc
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import akd_jax
+from akd_jax import checkpoint, data, digits, teacher
+from akd_jax.config import TeacherConfig
+from akd_jax.data import Images
+from akd_jax.errors import InputError
+
+CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
+NORMALISATION = {"mean": (digits.MEAN,), "std": (digits.STD,)}
+ARCH = "resnet18_8x_w8"
+
+
+@pytest.fixture(scope="module")
+def converted():
+    return teacher.convert(CHECKPOINT, arch=ARCH, **NORMALISATION)
+
+
+@pytest.fixture
+def saved(converted, tmp_path):
+    teacher.save(tmp_path / "teacher", *converted)
+    return tmp_path / "teacher"
+
+
+def test_converted(converted):
+    info, variables = converted
+    assert (info.arch, info.classes, info.channels, info.source) == (ARCH, 10, 1, str(CHECKPOINT))
+    assert info.parameters == 176_258
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(variables))
+
+
+def test_measured_on_the_digits(converted):
+    assert teacher.measure_top1(*converted, data.load("digits", "test")) >= 0.985
+
+
+def test_measured_on_images_of_other_channels(converted):
+    held = Images(np.zeros((2, 16, 16, 3), np.uint8), np.zeros(2, np.int32))
+    with pytest.raises(InputError, match="3 channels, the teacher takes 1"):
+        teacher.measure_top1(*converted, held)
+
+
+def test_read_back_bitwise(converted, saved):
+    info, variables = teacher.read(saved)
+    assert info == converted[0]
+    assert jax.tree.structure(variables) == jax.tree.structure(converted[1])
+    for ours, theirs in zip(jax.tree.leaves(variables), jax.tree.leaves(converted[1]), strict=True):
+        np.testing.assert_array_equal(ours, theirs, strict=True)
+
+
+def test_loaded_from_either_form(converted, saved):
+    for path in (CHECKPOINT, saved):
+        config = TeacherConfig(path=str(path), arch=ARCH, **NORMALISATION)
+        assert teacher.load(config)[0].digest == converted[0].digest
+
+
+def test_an_existing_directory_stays(converted, saved):
+    before = (saved / teacher.INFO).read_bytes()
+    with pytest.raises(InputError, match="exists: give --overwrite"):
+        teacher.save(saved, *converted)
+    assert (saved / teacher.INFO).read_bytes() == before
+    info = dataclasses.replace(converted[0], top1={"digits": 0.5})
+    teacher.save(saved, info, converted[1], overwrite=True)
+    assert teacher.read(saved)[0].top1 == {"digits": 0.5}
+    assert [path.name for path in saved.parent.iterdir()] == ["teacher"]  # nothing beside it is left
+
+
+def test_changed_arrays_are_refused(converted, saved):
+    info, variables = converted
+    changed = jax.tree.map(np.copy, variables)
+    changed.params["fc"]["bias"][0] += 1
+    other = saved.with_name("other")
+    teacher.save(other, info, changed)
+    with pytest.raises(InputError, match="not those that were saved"):
+        teacher.read(other)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax drops its other reads
+def test_damaged_arrays_are_refused(converted, saved):
+    """Whatever file is cut short, nobody gets other numbers."""
+    files = [path for path in (saved / teacher.ARRAYS).rglob("*") if path.is_file() and path.stat().st_size > 1000]
+    refused = 0
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        try:
+            _, variables = teacher.read(saved)
+        except InputError:
+            refused += 1
+        else:  # a file that holds no array
+            assert checkpoint.digest(variables) == converted[0].digest
+        path.write_bytes(content)
+    assert refused
+    gc.collect()  # under this test's filter
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arch": "resnet10_8x_w8"},
+        {"arch": "nobody"},
+        {"classes": 11},
+        {"channels": 3},
+        {"digest": "sha256:0"},
+        {"unheard": 1},
+    ],
+)
+def test_a_changed_description_is_refused(saved, change):
+    path = saved / teacher.INFO
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=str(saved)):
+        teacher.read(saved)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", None])
+def test_no_description(saved, content):
+    (saved / teacher.INFO).unlink() if content is None else (saved / teacher.INFO).write_text(content)
+    with pytest.raises(InputError, match="holds no teacher"):
+        teacher.read(saved)
+
+
+def test_another_architecture_names_every_difference():
+    with pytest.raises(InputError) as caught:
+        teacher.convert(CHECKPOINT, arch="resnet10_8x_w8", **NORMALISATION)
+    message = str(caught.value)
+    assert "\n" not in message
+    unexpected = message.partition("unexpected: ")[2]
+    assert all(f"layer{stage}.1.conv2.weight" in unexpected for stage in range(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"arch": "nobody"}, "resnet18_8x_w8"),
+        ({"classes": 7}, "fc.weight is"),
+        ({"mean": (0.5,) * 3, "std": (0.5,) * 3}, "takes 1 channels"),
+        ({"key": "model"}, "no state dict under 'model'"),
+    ],
+)
+def test_what_cannot_be_converted(changes, says):
+    with pytest.raises(InputError, match=says):
+        teacher.convert(CHECKPOINT, **{"arch": ARCH, **NORMALISATION, **changes})
+
+
+def test_a_missing_teacher_says_how_to_get_one(tmp_path):
+    config = TeacherConfig(path=str(tmp_path / "none"), arch=ARCH, **NORMALISATION)
+    with pytest.raises(InputError, match=r"--config\.teacher\.path .*convert_teacher\.py"):
+        teacher.load(config)
