@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import math
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,22 +36,19 @@ class TeacherConfig:
     """The frozen teacher.
 
     path: a directory that convert_teacher wrote, or a PyTorch checkpoint, which is converted on the way in.
-    arch, classes, mean, std: for a PyTorch checkpoint only (a directory knows its own): a name of MODELS, the
-      number of classes (None: as many as its last layer has), and the constants of (x / 255 - mean) / std that its
-      training images were normalised with, one a channel.
+    arch, mean, std: for a PyTorch checkpoint only (a directory knows its own): a name of MODELS, and the constants of
+      (x / 255 - mean) / std that its training images were normalised with, one a channel.
     """
 
     path: str
     arch: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    classes: int | None = None
 
     def __post_init__(self):
         _check("std", self.std, all(math.isfinite(x) and x > 0 for x in self.std), "finite numbers above 0")
         _check("mean", self.mean, all(map(math.isfinite, self.mean)), "finite numbers")
         _check("mean", self.mean, len(self.mean) == len(self.std) > 0, "as many numbers as std, one a channel")
-        _check("classes", self.classes, self.classes is None or self.classes >= 1, "a whole number, at least 1")
 
 
 @dataclass(frozen=True)
@@ -107,14 +103,14 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """data: cifar10, cifar100, digits, or the path of an .npz with x and y; "" for none. data_dir: None is tfds's own.
+    """data: cifar10, cifar100, digits, or the path of an .npz with x and y; "" for none. data_dir: "" is tfds's own.
 
     splits are measured every `every_epochs` epochs, and the first of them picks each student's best;
     final_splits are read at the run's end only, and for the teacher.
     """
 
     data: str = ""
-    data_dir: str | None = None
+    data_dir: str = ""
     splits: tuple[str, ...] = ("test",)
     final_splits: tuple[str, ...] = ()
     every_epochs: int = 1
@@ -195,8 +191,6 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{key}={value!r}: must be a group of settings")
         return from_dict(value, hint, key + ".")
-    if isinstance(hint, types.UnionType):
-        return None if value is None else _convert(value, typing.get_args(hint)[0], key)
     if typing.get_origin(hint) is tuple:
         items = [value] if isinstance(value, str) or not isinstance(value, (tuple, list)) else value
         return tuple(_convert(item, typing.get_args(hint)[0], key) for item in items)
@@ -205,6 +199,11 @@ def _convert(value: Any, hint: Any, key: str) -> Any:
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"{key}={value!r}: must be a {hint.__name__}")
     return value
+
+
+def complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with every default written out, so that a command line can change each."""
+    return dataclasses.asdict(from_dict(values))
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def initial_state(experiment: Experiment, key: Array) -> AKDState:
 def _load_splits(config: Config, info: Teacher) -> dict[str, data.Images]:
     wanted = config.evaluation
     names = (*wanted.splits, *wanted.final_splits) if wanted.data else ()
-    splits = {name: data.load(wanted.data, name, wanted.data_dir) for name in names}
+    splits = {name: data.load(wanted.data, name, wanted.data_dir or None) for name in names}
     shape = (config.image_size, config.image_size, info.channels)
     for name, held in splits.items():
         if held.images.shape[1:] != shape:

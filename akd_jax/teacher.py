@@ -109,7 +109,7 @@ def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
         )
     if path.is_dir():
         return read(path)
-    return convert(path, arch=config.arch, mean=config.mean, std=config.std, classes=config.classes)
+    return convert(path, arch=config.arch, mean=config.mean, std=config.std)
 
 
 def read(directory: Path) -> tuple[Teacher, Variables]:

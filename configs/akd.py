@@ -11,6 +11,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 import akd_jax
+from akd_jax.config import complete
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -19,7 +20,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
 def cifar100() -> ConfigDict:
     """15:1, 100 epochs of 100 rounds a student, constant learning rates: the seed's numbers."""
-    return ConfigDict({
+    return ConfigDict(complete({
     "name": "akd",
     "teacher": {
       "path": "teacher/best_resnet34_cifar100.pth",
@@ -35,12 +36,12 @@ def cifar100() -> ConfigDict:
     "generator": {"latents": 100, "width": 64},
     "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20, "student_steps": 15},
     "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 1},
-  })  # fmt: skip
+  }))  # fmt: skip
 
 
 def digits() -> ConfigDict:
     """Rates that decay for both players: with the generator's constant, students collapse late."""
-    return ConfigDict({
+    return ConfigDict(complete({
     "name": "akd:digits",
     "teacher": {
       "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
@@ -49,13 +50,13 @@ def digits() -> ConfigDict:
       "std": (0.318207,),
     },
     "students": ("resnet10_8x_w8", "resnet10_8x_w4"),
-    "student_optimizer": {"learning_rate": 0.1, "schedule": "cosine", "final": 0.02},
+    "student_optimizer": {"learning_rate": 0.2, "schedule": "cosine", "final": 0.02},
     "generator_optimizer": {"learning_rate": 1e-3, "schedule": "cosine", "final": 0.02},
     "batch_size": 64,
     "image_size": 16,
     "generator": {"latents": 64, "width": 32},
-    "schedule": {"epochs": 10, "rounds_per_epoch": 20, "rounds_per_dispatch": 20, "student_steps": 15},
+    "schedule": {"epochs": 10, "rounds_per_epoch": 15, "rounds_per_dispatch": 15, "student_steps": 15},
     "evaluation": {
       "data": "digits", "splits": ("validation",), "final_splits": ("test",), "every_epochs": 1,
     },
-  })  # fmt: skip
+  }))  # fmt: skip

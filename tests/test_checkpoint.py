@@ -1,7 +1,5 @@
 """Trees of arrays on disk: what comes back is what was saved, bit for bit."""
 
-import gc
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,14 +67,12 @@ def test_reading_writes_nothing(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax drops its other reads
 def test_a_checkpoint_of_other_networks(tmp_path):
     with Checkpoints(tmp_path, keep=1) as checkpoints:
-        checkpoints.save(1, tree(), {})
-    for other in ({"other": jnp.ones(3)}, tree() | {"weights": jnp.ones(5)}):
+        checkpoints.save(1, {"weights": jnp.ones(4)}, {})
+    for other in ({"other": jnp.ones(4)}, {"weights": jnp.ones(5)}):
         with Checkpoints(tmp_path, keep=None) as checkpoints, pytest.raises(InputError, match="other networks"):
             checkpoints.restore(1, other)
-    gc.collect()  # under this test's filter
 
 
 def test_one_tree_as_a_directory(tmp_path):
@@ -85,13 +81,11 @@ def test_one_tree_as_a_directory(tmp_path):
     assert_bitwise_equal(restore_tree(tmp_path / "tree", shapes), tree())
     with pytest.raises(ValueError):
         save_tree(tmp_path / "tree", tree())
-    with pytest.raises(ValueError, match="shape"):
-        restore_tree(tmp_path / "tree", shapes | {"weights": jax.ShapeDtypeStruct((5,), jnp.float32)})
 
 
-def test_numpy_arrays_of_other_shapes(tmp_path):
-    """Orbax itself does not look at the shapes of these."""
-    save_tree(tmp_path / "tree", {"weights": np.ones((2, 3), np.float32)})
+@pytest.mark.parametrize("kind", [np, jnp])  # Orbax itself does not look at the shapes of numpy's arrays
+def test_a_tree_of_other_shapes(tmp_path, kind):
+    save_tree(tmp_path / "tree", {"weights": kind.ones((2, 3))})
     with pytest.raises(ValueError, match="shape"):
         restore_tree(tmp_path / "tree", {"weights": jax.ShapeDtypeStruct((2, 4), jnp.float32)})
 

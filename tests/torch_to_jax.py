@@ -24,7 +24,7 @@ def scramble(module, generator):
             noise = torch.rand(value.shape, generator=generator, dtype=torch.float64)
             if name.endswith("running_var"):
                 value.copy_(0.5 + noise)
-            elif name.endswith("running_mean") or name.endswith("bias"):
+            elif name.endswith(("running_mean", "bias")):
                 value.copy_(0.2 * noise - 0.1)
             elif value.ndim == 1:
                 value.copy_(0.5 + noise)

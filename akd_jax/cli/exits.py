@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from akd_jax.errors import InputError, NonFiniteError
 
-INPUT, HALTED, INTERRUPTED = 2, 3, 130
+FAILED, INPUT, HALTED, INTERRUPTED = 1, 2, 3, 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,6 +25,8 @@ def ending(command: Callable[[], None]) -> NoReturn:
         status, message = INPUT, error
     except NonFiniteError as error:
         status, message = HALTED, error
+    except OSError as error:
+        status, message = FAILED, f"{error}: what was saved before is intact; the same command goes on from it"
     except KeyboardInterrupt:
         status, message = INTERRUPTED, "interrupted; the same command with the same --workdir goes on"
     else:

@@ -1,0 +1,114 @@
+"""The game's mathematics: who moves, where to, and what stays."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from tiny_game import BATCH, LATENTS, constant, equal, make_game
+
+from akd_jax.methods.adversarial import BATCH_STATS, generator_step, student_step
+from akd_jax.objectives import OBJECTIVES
+from akd_jax.optimizers import adam, sgd
+
+LATENT_BATCH = jax.random.normal(jax.random.key(5), (BATCH, LATENTS))
+
+
+def fixed(key):
+    """The same latents whatever the key, so that two losses can be compared."""
+    return LATENT_BATCH
+
+
+@pytest.fixture(scope="module")
+def game():
+    return make_game()
+
+
+def student(game, mode="moving", rate=0.01, objective=OBJECTIVES["l1"]):
+    networks = ("large", game.teacher, game.students["large"], game.generator)
+    optimizer = sgd(constant(rate), momentum=0.9, weight_decay=0.0)
+    settings = {"objective": objective, "sample_latents": fixed, "generator_mode": BATCH_STATS[mode]}
+    # The state of the optimizer that the game began with fits: the same chain.
+    return jax.jit(student_step(*networks, optimizer=optimizer, **settings))
+
+
+def generator(game, mode="moving", rate=1e-3):
+    networks = ("large", game.teacher, game.students["large"], game.generator)
+    settings = {"objective": OBJECTIVES["l1"], "sample_latents": fixed, "student_mode": BATCH_STATS[mode]}
+    return jax.jit(generator_step(*networks, optimizer=adam(constant(rate)), **settings))
+
+
+def play(step, game, times=1):
+    state, losses = game.state, []
+    for _ in range(times):
+        state, metrics = step(state, game.teacher_variables, jax.random.key(0))
+        losses.append(float(*metrics.values()))
+    return state, losses
+
+
+def test_student_lowers_the_disagreement(game):
+    _, losses = play(student(game), game, times=6)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_generator_raises_it(game):
+    _, losses = play(generator(game), game, times=6)
+    assert -losses[-1] > -losses[0] > 0
+
+
+def test_student_step_moves_the_student_alone(game):
+    state, _ = play(student(game), game)
+    assert equal(state.generator.params, game.state.generator.params)
+    assert equal(state.generator.opt_state, game.state.generator.opt_state)
+    assert equal(state.students["small"], game.state.students["small"])
+    assert not equal(state.students["large"].params, game.state.students["large"].params)
+
+
+def test_generator_step_moves_the_generator_alone(game):
+    state, _ = play(generator(game), game)
+    assert equal(state.students["large"].params, game.state.students["large"].params)
+    assert equal(state.students["large"].opt_state, game.state.students["large"].opt_state)
+    assert equal(state.students["small"], game.state.students["small"])
+    assert not equal(state.generator.params, game.state.generator.params)
+
+
+@pytest.mark.parametrize(("mode", "moves"), [("moving", True), ("batch", False), ("running", False)])
+def test_the_other_players_statistics_are_a_choice(game, mode, moves):
+    after_student, _ = play(student(game, mode), game)
+    after_generator, _ = play(generator(game, mode), game)
+    theirs = after_student.generator.batch_stats, game.state.generator.batch_stats
+    students = after_generator.students["large"].batch_stats, game.state.students["large"].batch_stats
+    assert equal(*theirs) is equal(*students) is not moves
+    # The player's own always move.
+    assert not equal(after_student.students["large"].batch_stats, game.state.students["large"].batch_stats)
+    assert not equal(after_generator.generator.batch_stats, game.state.generator.batch_stats)
+
+
+def test_batch_and_running_statistics_give_other_losses(game):
+    losses = {mode: play(generator(game, mode), game)[1][0] for mode in BATCH_STATS}
+    assert losses["moving"] == losses["batch"] != losses["running"]
+
+
+def test_the_default_is_the_references_behaviour():
+    default, moving = (make_game(**settings) for settings in ({}, {"other_player": "moving"}))
+    key = jax.random.key(0)
+    states = [jax.jit(g.method.turns["large"])(g.state, g.teacher_variables, key)[0] for g in (default, moving)]
+    assert equal(*states)
+
+
+def test_no_gradient_reaches_the_teacher(game):
+    def disagreement(teacher_variables):
+        return student(game)(game.state, teacher_variables, jax.random.key(0))[0].students["large"].params
+
+    # The step reads the teacher (its update depends on it) but returns no teacher to differ.
+    other = jax.tree.map(lambda leaf: leaf + 0.1, game.teacher_variables)
+    assert not equal(disagreement(game.teacher_variables), disagreement(other))
+
+
+def test_turns_share_the_generator_and_its_optimizer(game):
+    state, key = game.state, jax.random.key(0)
+    for name in ("large", "small", "large"):
+        state, metrics = jax.jit(game.method.turns[name])(state, game.teacher_variables, key)
+        assert set(metrics) == {"student_loss", "generator_loss"}
+    adam_state = state.generator.opt_state[0]
+    assert adam_state.count == 3
+    assert state.step == 3
+    assert [jnp.size(adam_state.count), *game.method.turns] == [1, "large", "small"]

@@ -1,0 +1,53 @@
+"""Every config plays a tiny round of its own game, and its program lowers for accelerators."""
+
+import importlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import export
+
+from akd_jax.config import from_dict
+from akd_jax.experiment import build
+from akd_jax.models import MODELS
+from akd_jax.run import initial_state
+from akd_jax.schedule import run_rounds
+from akd_jax.teacher import Teacher
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+QUICK = {"xla_backend_optimization_level": 0}
+VARIANTS = [("akd", ""), ("akd", "digits")]
+
+
+def test_every_config_is_here():
+    assert {name for name, _ in VARIANTS} == {path.stem for path in CONFIGS.glob("*.py")}
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_tiny_round(name, variant):
+    settings = importlib.import_module(name).get_config(variant)
+    settings.batch_size, settings.schedule.student_steps = 2, 1
+    config = from_dict(settings.to_dict())
+    channels = len(config.teacher.mean)
+    classes = 100 if "cifar100" in config.evaluation.data else 10
+    images = jnp.zeros((1, 32, 32, channels))
+    # Random, which only a test may have: what the numbers are does not matter here.
+    teacher_variables = jax.jit(MODELS[config.teacher.arch].network(classes).init, compiler_options=QUICK)(
+        jax.random.key(0), images
+    )
+    mean, std = config.teacher.mean, config.teacher.std
+    teacher = Teacher(config.teacher.arch, classes, channels, mean, std, 0, "", "", "")
+    experiment = build(config, teacher)
+    state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
+    assert list(experiment.method.turns) == list(config.students)
+    turn = run_rounds(experiment.method.turns[config.students[-1]], 1)
+    moved, metrics = jax.jit(turn)(state, teacher_variables, key)
+    assert moved.step == 1
+    assert all(jnp.isfinite(value).all() and value.shape == (1,) for value in metrics.values())
+
+    def from_key_data(state, teacher, data):
+        return turn(state, teacher, jax.random.wrap_key_data(data))
+
+    exported = export.export(jax.jit(from_key_data), platforms=["cuda", "tpu"])
+    assert exported(state, teacher_variables, jax.random.key_data(key)).platforms == ("cuda", "tpu")

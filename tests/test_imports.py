@@ -1,0 +1,91 @@
+"""The arrows between modules: pure core, effects at one edge."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "akd_jax"
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+           for path in PACKAGE.rglob("*.py")}  # fmt: skip
+
+CORE = {"types", "models", "objectives", "steps", "methods", "schedule", "optimizers", "evaluate", "flops"}
+EDGE = {"data", "checkpoint", "metrics", "report", "workdir", "teacher", "summary"}
+ALLOWED = {
+    "": set(),
+    "errors": set(),
+    "types": set(),
+    "digits": set(),
+    "config": {"errors"},
+    "models": {"types", "models"},
+    "objectives": {"types"},
+    "steps": {"types"},
+    "methods": {"types", "models", "objectives", "steps", "methods"},
+    "schedule": {"types"},
+    "optimizers": {"types"},
+    "evaluate": {"types", "models"},
+    "flops": set(),
+    "convert": {"types", "models", "errors", "convert"},
+    "data": {"digits", "errors"},
+    "checkpoint": {"errors"},
+    "metrics": {"errors"},
+    "report": {"metrics"},
+    "workdir": {"config", "errors"},
+    "teacher": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "models", "types"},
+    "experiment": {"config", "errors", "methods", "models", "objectives", "optimizers", "teacher", "types"},
+    "summary": {"", "config", "teacher"},
+    "run": CORE | EDGE | {"config", "errors", "experiment"},
+    "briefing": {"evaluate", "run", "schedule", "summary"},
+    "loop": CORE | EDGE | {"briefing", "config", "errors", "run"},
+    "saved_run": EDGE | {"config", "errors", "experiment", "run", "types"},
+    "cli": EDGE | {"config", "cli", "errors", "loop", "run", "saved_run"},
+}
+OWNERS = {
+    "flax.linen": {"models"},
+    "optax": {"methods", "optimizers", "evaluate"},
+    "orbax": {"checkpoint"},
+    "tensorflow_datasets": {"data"},
+    "ml_collections": {"cli"},
+    "absl": {"cli"},
+    "matplotlib": {"report"},
+    "PIL": {"report", "digits"},
+}
+NEVER = ("torch", "tensorflow")
+
+
+def imports(path):
+    """Dotted names, `from a import b` as a.b."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part(module):
+    """ "models.resnet" -> "models"; the package itself is ""."""
+    return "" if module == "__init__" else module.split(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows(module):
+    own = {name.removeprefix("akd_jax.") for name in imports(MODULES[module]) if name.startswith("akd_jax.")}
+    parts = {part(name) if part(name) in {part(m) for m in MODULES} else "" for name in own}
+    assert parts - ALLOWED[part(module)] == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_libraries_have_their_places(module):
+    names = list(imports(MODULES[module]))
+    for library, owners in OWNERS.items():
+        used = any(name == library or name.startswith(f"{library}.") for name in names)
+        assert not used or part(module) in owners, f"{module} imports {library}"
+    assert not any(name.split(".")[0] in NEVER for name in names)
+
+
+def test_no_tensorflow_and_no_torch_after_all_is_imported():
+    lines = [f"import akd_jax.{module}" for module in MODULES if module != "__init__"]
+    check = "import sys; import tensorflow_datasets; assert not {'tensorflow', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", "\n".join([*lines, check])], check=True, timeout=120)

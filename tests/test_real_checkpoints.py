@@ -1,0 +1,59 @@
+"""Checkpoints by other people, on real images: the published accuracy, and PyTorch's logits."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from akd_jax import data, teacher
+from akd_jax.convert.names import find_state_dict
+from akd_jax.convert.reader import read_checkpoint
+from akd_jax.evaluate import normalise
+
+SHARED = Path(__file__).parents[2] / "shared"
+pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared: real images and checkpoints by others")
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CHECKPOINTS = {  # file: (architecture, blocks a stage, top-1 that PyTorch measures on the 10,000 test images)
+    "resnet20-12fca82f.th": ("resnet20", 3, 0.9173),
+    "resnet32-d509ac18.th": ("resnet32", 5, 0.9263),
+}
+
+
+@pytest.fixture(scope="module")
+def cifar10(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("cifar10")
+    unpack = [sys.executable, SHARED / "data" / "unpack.py", "cifar10", directory, "--format", "npz"]
+    subprocess.run(unpack, check=True, capture_output=True)
+    return data.load(str(directory / "cifar10.npz"), "test")
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_published_accuracy(name, cifar10):
+    arch, _, published = CHECKPOINTS[name]
+    info, variables = teacher.convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
+    assert len(cifar10.labels) == 10_000
+    assert teacher.measure_top1(info, variables, cifar10) == pytest.approx(published, abs=0.0005)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_logits_are_pytorchs(name, cifar10):
+    torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+    from torch_reference import ResNet
+
+    arch, blocks, _ = CHECKPOINTS[name]
+    path = SHARED / "weights" / name
+    module = ResNet((blocks,) * 3, (16, 32, 64), 10, shortcut="A", names="dfad").eval()
+    weights = find_state_dict(read_checkpoint(path))
+    missing, unexpected = module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
+    assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
+    info, variables = teacher.convert(path, arch=arch, mean=MEAN, std=STD)
+    network = info.network(32)
+    images = np.asarray(normalise(cifar10.images[:200], np.float32(MEAN), np.float32(STD)))
+    ours = jax.jit(lambda v, x: network.apply(v, x, train=False)[0].logits)(variables, images)
+    with torch.no_grad():
+        theirs = module(torch.tensor(images.transpose(0, 3, 1, 2))).numpy()
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()

@@ -1,0 +1,56 @@
+"""A game small enough to compile in seconds: real networks, 8x8 images, batches of 4."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from akd_jax.methods import METHODS
+from akd_jax.models.generator import GeneratorA
+from akd_jax.models.network import classifier, generator
+from akd_jax.models.resnet import ResNet
+from akd_jax.objectives import OBJECTIVES
+from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.types import AKDState, Method, Network, Variables
+
+BATCH, LATENTS, SIZE, CLASSES = 4, 8, 8, 5
+
+
+class Game(NamedTuple):
+    teacher: Network
+    students: dict[str, Network]
+    generator: Network
+    method: Method
+    state: AKDState
+    teacher_variables: Variables
+
+
+def constant(rate):
+    return learning_rate(rate, schedule="constant", steps=1)
+
+
+def make_networks():
+    teacher = classifier(ResNet(CLASSES, (1, 1), (8, 16)))
+    students = {"large": classifier(ResNet(CLASSES, (1, 1), (4, 8))), "small": classifier(ResNet(CLASSES, (1,), (4,)))}
+    return teacher, students, generator(GeneratorA(SIZE, 1, 4))
+
+
+def make_game(method="akd", student_steps=2, **settings) -> Game:
+    networks = make_networks()
+    settings = {
+        "objective": OBJECTIVES["l1"],
+        "student_optimizer": sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
+        "generator_optimizer": adam(constant(1e-3)),
+        "sample_latents": lambda key: jax.random.normal(key, (BATCH, LATENTS)),
+        "student_steps": student_steps,
+    } | settings
+    played = METHODS[method](*networks, **settings)
+    state = jax.jit(played.init, compiler_options={"xla_backend_optimization_level": 0})(jax.random.key(0))
+    teacher_variables = networks[0].init(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1)))
+    return Game(*networks, played, state, teacher_variables)
+
+
+def equal(one, other) -> bool:
+    """Bitwise."""
+    same = jax.tree.map(lambda a, b: a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all()), one, other)
+    return jax.tree.all(same)
