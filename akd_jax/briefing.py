@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from akd_jax.progress import Progress
 from akd_jax.run import Run
 from akd_jax.schedule import Dispatch
 from akd_jax.summary import device
@@ -40,12 +41,12 @@ def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any
     )
 
 
-def report_evaluation(run: Run, record: Mapping[str, Any], epoch: int, step: int, measured: Mapping[str, Any]) -> None:
+def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str, Any]) -> None:
     """One line a student."""
-    left = run.rounds_per_epoch * run.config.schedule.epochs - step
+    left = run.rounds_in_all - now.round
     say(
-        f"epoch {epoch}/{run.config.schedule.epochs}, round {step}"
-        + (f", about {duration(left * record['seconds'] / step)} to go" if left else "")
+        f"epoch {epoch}/{run.config.schedule.epochs}, round {now.round}"
+        + (f", about {duration(left * now.seconds / now.round)} to go" if left else "")
     )
     for name, splits in measured.items():
         parts = [

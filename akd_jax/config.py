@@ -64,41 +64,73 @@ class GeneratorConfig:
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """learning_rate: its peak. schedule: "constant", or "cosine" down to `final` times the peak at the run's end.
-
-    momentum and weight_decay are the students' (SGD), beta1 and beta2 the generator's (Adam).
-    """
+class RateConfig:
+    """learning_rate: its peak. schedule: "constant", or "cosine" down to `final` times the peak at the run's end."""
 
     learning_rate: float
     schedule: str = "constant"
     final: float = 0.0
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    beta1: float = 0.9
-    beta2: float = 0.999
 
     def __post_init__(self):
-        _check_finite(self, 0, "learning_rate", "final", "weight_decay")
-        for key in ("momentum", "beta1", "beta2"):
-            _check(key, getattr(self, key), 0 <= getattr(self, key) < 1, "in [0, 1)")
+        _check_finite(self, 0, "learning_rate", "final")
         _check("schedule", self.schedule, self.schedule in ("constant", "cosine"), "constant or cosine")
 
 
 @dataclass(frozen=True)
+class SgdConfig(RateConfig):
+    """The students' optimizer."""
+
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_finite(self, 0, "weight_decay")
+        _check("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+
+
+@dataclass(frozen=True)
+class AdamConfig(RateConfig):
+    """The generator's optimizer."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self):
+        super().__post_init__()
+        for key in ("beta1", "beta2"):
+            _check(key, getattr(self, key), 0 <= getattr(self, key) < 1, "in [0, 1)")
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """The adversarial family's own settings.
+
+    objective: a name of OBJECTIVES. other_player: a name of BATCH_STATS, how the player whose step it is not takes
+    part. student_steps: in a round, before its one generator step.
+    """
+
+    objective: str = "l1"
+    other_player: str = "moving"
+    student_steps: int = 15
+
+    def __post_init__(self):
+        _check_counts(self, "student_steps")
+
+
+@dataclass(frozen=True)
 class ScheduleConfig:
-    """A round is `student_steps` student steps and one generator step; an epoch is `rounds_per_epoch` rounds
-    against each student in turn; a dispatch is at most `rounds_per_dispatch` rounds in one compiled program.
+    """An epoch is `rounds_per_epoch` rounds of every turn (against each student); a dispatch is at most
+    `rounds_per_dispatch` rounds in one compiled program.
     """
 
     epochs: int = 100
     rounds_per_epoch: int = 100
     rounds_per_dispatch: int = 100
-    student_steps: int = 15
 
     def __post_init__(self):
         _check("epochs", self.epochs, self.epochs >= 0, "a whole number, at least 0")
-        _check_counts(self, "rounds_per_epoch", "rounds_per_dispatch", "student_steps")
+        _check_counts(self, "rounds_per_epoch", "rounds_per_dispatch")
 
 
 @dataclass(frozen=True)
@@ -123,7 +155,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """method, objective, other_player: names of METHODS, OBJECTIVES, BATCH_STATS. students: names of MODELS.
+    """method: a name of METHODS, whose own settings are in a group of theirs. students: names of MODELS.
 
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
@@ -133,11 +165,9 @@ class Config:
     name: str
     teacher: TeacherConfig
     students: tuple[str, ...]
-    student_optimizer: OptimizerConfig
-    generator_optimizer: OptimizerConfig
+    student_optimizer: SgdConfig
+    generator_optimizer: AdamConfig
     method: str = "akd"
-    objective: str = "l1"
-    other_player: str = "moving"
     seed: int = 0
     batch_size: int = 256
     image_size: int = 32
@@ -145,6 +175,7 @@ class Config:
     samples: int = 64
     sample_every_epochs: int = 10
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 

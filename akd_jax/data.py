@@ -74,3 +74,13 @@ def _checked(name: str, images: np.ndarray, labels: np.ndarray) -> Images:
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise InputError(f"{name}: labels are {labels.dtype} {labels.shape}, wanted whole numbers from 0, one an image")
     return Images(images, labels.astype(np.int32))
+
+
+def check(held: Images, what: str, *, shape: tuple[int, int, int], classes: int) -> None:
+    """Raises InputError unless the images are of this shape and the labels of these classes. what: for the message."""
+    if held.images.shape[1:] != shape:
+        raise InputError(f"{what} has images of {held.images.shape[1:]}, wanted {shape}: the game's size and channels")
+    if held.labels.max() >= classes:
+        raise InputError(
+            f"{what} has the label {held.labels.max()}, but the teacher knows {classes} classes, 0 to {classes - 1}"
+        )

@@ -1,7 +1,6 @@
-"""Accuracy, loss and agreement with the teacher on labelled images: pure."""
+"""Accuracy, loss and agreement with the teacher on labelled images."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import chex
@@ -31,6 +30,14 @@ def predict(
 
     predicted = jax.lax.map(logits, padded.reshape(batches, batch_size, *images.shape[1:]))
     return predicted.reshape(-1, predicted.shape[-1])[:count]
+
+
+def predictor(
+    network: Network, *, mean: Sequence[float], std: Sequence[float], batch_size: int
+) -> Callable[[Variables, Array], Array]:
+    """(variables, uint8 images [N, H, W, C]) -> logits [N, classes], compiled; mean and std are one a channel."""
+    constants = {"mean": jnp.array(mean, jnp.float32), "std": jnp.array(std, jnp.float32)}
+    return jax.jit(lambda variables, images: predict(network, variables, images, batch_size=batch_size, **constants))
 
 
 def top1(logits: Array, labels: Array) -> Array:
@@ -69,18 +76,18 @@ def judge(
     students: Mapping[str, Network],
     splits: Mapping[str, Split],
     *,
-    mean: Array,
-    std: Array,
+    mean: Sequence[float],
+    std: Sequence[float],
     batch_size: int,
 ) -> Judge:
-    """Measures students; each network is compiled once for each split's size."""
-
-    @partial(jax.jit, static_argnums=0)
-    def measured(name, variables, split):
-        logits = predict(students[name], variables, split.images, mean=mean, std=std, batch_size=batch_size)
-        return measure(logits, split.labels, split.teacher_logits)
+    """Measures students; each network is compiled once for each split's size. The measures are on the host."""
+    predictors = {
+        name: predictor(network, mean=mean, std=std, batch_size=batch_size) for name, network in students.items()
+    }
 
     def judged(name, variables, split):
-        return {key: float(value) for key, value in measured(name, variables, splits[split]).items()}
+        held = splits[split]
+        measures = measure(predictors[name](variables, held.images), held.labels, held.teacher_logits)
+        return {key: round(float(value), 6) for key, value in measures.items()}  # what float32 holds
 
     return judged

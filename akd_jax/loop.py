@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +9,21 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from akd_jax import metrics, report, teacher, workdir
+from akd_jax import files, metrics, progress, report, teacher_files, workdir
 from akd_jax.briefing import announce_cost, introduce, report_end, report_evaluation, say
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.config import Config, to_dict
 from akd_jax.errors import NonFiniteError
 from akd_jax.evaluate import Measures
+from akd_jax.progress import Progress
 from akd_jax.run import Run, prepare
-from akd_jax.schedule import Dispatch, run_rounds
+from akd_jax.schedule import Dispatch
+from akd_jax.steps import run_rounds
 from akd_jax.summary import summarise
-from akd_jax.types import AKDState, Variables
+from akd_jax.types import AKDState
 
 Programs = dict[tuple[str, int], Any]
 """(turn, rounds) -> the compiled dispatch."""
-
-
-@dataclass
-class Progress:
-    """What changes while a run goes on; all of it is in every checkpoint.
-
-    best: each student's variables when the first split's top-1 was highest. record: {"best": {student:
-    {split: measures, "round"}}, "seconds": training time so far}.
-    """
-
-    state: AKDState
-    best: dict[str, Variables]
-    record: dict[str, Any]
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
@@ -47,87 +35,69 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     """
     run, state = prepare(config, directory, force=force)
     introduce(run)
-    best = {name: _copy(player.variables) for name, player in state.students.items()}
-    progress = Progress(state, best, {"best": {}, "seconds": 0.0})
     if dry_run:
         plan = run.plan(0)
         announce_cost(run, plan, _compile(run, plan, state))
         return
     directory.mkdir(parents=True, exist_ok=True)
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
-        _resume(run, progress, checkpoints)
-        # Only now: settings that cannot go on from the checkpoint leave the run as it was.
-        workdir.write_json(directory / workdir.CONFIG, to_dict(config))
-        teacher.write_info(directory, run.teacher)
-        plan = run.plan(int(progress.state.step))
-        programs = _compile(run, plan, progress.state)
+        now = progress.fresh(state)
+        latest = checkpoints.latest()
+        if latest is not None:
+            now = progress.restore(checkpoints, latest, now)
+            say(f"resuming from round {latest}")
+        # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+        metrics.rewind(directory / workdir.METRICS, now.round)
+        teacher_files.write_info(directory, run.teacher)
+        files.write_json(directory / workdir.CONFIG, to_dict(config))
+        if latest is None and not run.rounds_in_all:
+            _conclude(run, now, epoch=0, finished=True)
+            progress.save(checkpoints, now)
+        plan = run.plan(now.round)
+        programs = _compile(run, plan, now.state)
         announce_cost(run, plan, programs)
-        _play(run, progress, plan, programs, checkpoints)
-    report_end(run, workdir.read_json(directory / workdir.SUMMARY))
-
-
-def _resume(run: Run, progress: Progress, checkpoints: Checkpoints) -> None:
-    latest = checkpoints.latest()
-    metrics.rewind(run.directory / workdir.METRICS, latest or 0)
-    if latest is None:
-        return
-    saved, progress.record = checkpoints.restore(latest, {"state": progress.state, "best": progress.best})
-    progress.state, progress.best = saved["state"], saved["best"]
-    say(f"resuming from round {latest}")
+        _play(run, now, plan, programs, checkpoints)
+    report_end(run, files.read_json(directory / workdir.SUMMARY))
 
 
 def _compile(run: Run, plan: Sequence[Dispatch], state: AKDState) -> Programs:
     turns = run.experiment.method.turns
     return {
-        (turn, rounds): jax.jit(run_rounds(turns[turn], rounds), donate_argnums=0)
+        (turn, rounds): jax.jit(run_rounds(turns[turn].round, rounds), donate_argnums=0)
         .lower(state, run.teacher_variables, run.game_key)
         .compile()
         for turn, rounds in dict.fromkeys((dispatch.turn, dispatch.rounds) for dispatch in plan)
     }
 
 
-def _play(run: Run, progress: Progress, plan: Sequence[Dispatch], programs: Programs, checkpoints: Checkpoints) -> None:
-    total = run.rounds_per_epoch * run.config.schedule.epochs
-    if not plan and checkpoints.latest() is None:  # a game of no rounds
-        _conclude(run, progress, epoch=0, finished=True)
-        checkpoints.save(0, {"state": progress.state, "best": progress.best}, progress.record)
-    with tqdm(total=total, initial=int(progress.state.step), unit="round", disable=None) as bar:
+def _play(run: Run, now: Progress, plan: Sequence[Dispatch], programs: Programs, checkpoints: Checkpoints) -> None:
+    with tqdm(total=run.rounds_in_all, initial=now.round, unit="round", disable=None) as bar:
         for dispatch in plan:
-            _dispatch(run, progress, dispatch, programs)
+            _dispatch(run, now, dispatch, programs)
             bar.update(dispatch.rounds)
-            epoch, rest = divmod(dispatch.stop, run.rounds_per_epoch)
-            finished = dispatch.stop == total
+            epoch, rest = divmod(dispatch.stop, run.rounds_in_epoch)
+            finished = dispatch.stop == run.rounds_in_all
             if finished or (not rest and epoch % run.config.evaluation.every_epochs == 0):
-                _conclude(run, progress, epoch=epoch, finished=finished)
+                _conclude(run, now, epoch=epoch, finished=finished)
                 # Last of all: what a kill before this line leaves behind, the resumed run writes again.
-                checkpoints.save(dispatch.stop, {"state": progress.state, "best": progress.best}, progress.record)
+                progress.save(checkpoints, now)
 
 
-def _conclude(run: Run, progress: Progress, *, epoch: int, finished: bool) -> None:
-    """What follows an epoch: measurements, reports, pictures."""
-    last = _evaluate(run, progress, epoch, run.final_splits if finished else ())
-    _write_reports(run, progress, last, finished=finished)
-    if finished or epoch % run.config.sample_every_epochs == 0:
-        _draw(run, progress)
-    report_evaluation(run, progress.record, epoch, int(progress.state.step), last)
-
-
-def _dispatch(run: Run, progress: Progress, dispatch: Dispatch, programs: Programs) -> None:
+def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs) -> None:
     """Plays the rounds of one compiled program and writes a row for each."""
     started = time.monotonic()
     program = programs[dispatch.turn, dispatch.rounds]
-    progress.state, played = program(progress.state, run.teacher_variables, run.game_key)
+    now.state, played = program(now.state, run.teacher_variables, run.game_key)
     played = jax.device_get(played)
     seconds = time.monotonic() - started
-    progress.record["seconds"] += seconds
+    now.seconds += seconds
     for name, values in played.items():
-        if not np.isfinite(values).all():
-            bad = dispatch.start + int(np.argmin(np.isfinite(values))) + 1
-            raise NonFiniteError(
-                f"{name} of {dispatch.turn} is {values[bad - dispatch.start - 1]} at round {bad}: lower the "
-                f"learning rates and run again; {run.directory} keeps its checkpoints from before"
-            )
-    shared = {"epoch": dispatch.epoch + 1, "student": dispatch.turn, "seed": run.config.seed}
+        finite = np.isfinite(values)
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            _halt(run, f"{name} of {dispatch.turn} is {values[bad]} at round {dispatch.start + bad + 1}")
+    students = ",".join(run.experiment.method.turns[dispatch.turn].students)
+    shared = {"epoch": dispatch.epoch + 1, "student": students, "seed": run.config.seed}
     metrics.append(
         run.directory / workdir.METRICS,
         (
@@ -139,64 +109,69 @@ def _dispatch(run: Run, progress: Progress, dispatch: Dispatch, programs: Progra
     )
 
 
-def _evaluate(run: Run, progress: Progress, epoch: int, final_splits: Sequence[str]) -> dict[str, dict[str, Measures]]:
-    """Measures every student, writes the rows and keeps the best; final splits measure the best as well."""
-    measured, rows, step = {}, [], int(progress.state.step)
+def _conclude(run: Run, now: Progress, *, epoch: int, finished: bool) -> None:
+    """What follows an epoch: measurements, reports, pictures."""
+    last = {}
     for name in run.config.students:
-        player = progress.state.students[name]
-        started = time.monotonic()
-        measured[name] = {s: run.judge(name, player.variables, s) for s in (*run.splits, *final_splits)}
-        seconds = round(time.monotonic() - started, 6)
-        shared = {"round": step, "epoch": epoch, "student": name}
-        rows += [
+        last[name] = _evaluate(run, now, name, epoch, run.final_splits if finished else ())
+    _write_reports(run, now, last, finished=finished)
+    if finished or epoch % run.config.sample_every_epochs == 0:
+        _draw(run, now)
+    report_evaluation(run, now, epoch, last)
+
+
+def _evaluate(run: Run, now: Progress, name: str, epoch: int, final_splits: Sequence[str]) -> dict[str, Measures]:
+    """Measures a student, writes the rows and keeps the best; final splits measure the best as well."""
+    started = time.monotonic()
+    variables = now.state.students[name].variables
+    measured = {split: run.judge(name, variables, split) for split in (*run.splits, *final_splits)}
+    seconds = round(time.monotonic() - started, 6)
+    if not np.isfinite([[*values.values()] for values in measured.values()]).all():
+        _halt(run, f"{name} gives values that are not finite after round {now.round}")
+    shared = {"round": now.round, "epoch": epoch, "student": name}
+    metrics.append(
+        run.directory / workdir.METRICS,
+        (
             {"kind": "eval", **shared, "split": split, **values, "seconds": seconds, "seed": run.config.seed}
-            for split, values in measured[name].items()
-        ]
-        if not np.isfinite([list(values.values()) for values in measured[name].values()]).all():
-            raise NonFiniteError(
-                f"{name} gives values that are not finite after round {step}: lower the learning rates and run again; "
-                f"{run.directory} keeps its checkpoints from before"
-            )
-        # Evaluation may change between runs of one directory: a best by another split counts no more.
-        best = progress.record["best"].get(name, {}).get(run.splits[0]) if run.splits else None
-        if run.splits and (best is None or measured[name][run.splits[0]]["top1"] > best["top1"]):
-            kept = {split: measured[name][split] for split in run.splits}
-            progress.record["best"][name] = {s: v | {"round": step} for s, v in kept.items()}
-            # A copy: the next dispatch is given the state's own buffers to overwrite.
-            progress.best[name] = _copy(player.variables)
+            for split, values in measured.items()
+        ),
+    )
+    if run.splits:
+        now.keep_if_best(name, measured, run.splits)
+        best = now.measures[name]
         for split in final_splits:
-            kept = progress.record["best"][name]
-            kept[split] = run.judge(name, progress.best[name], split) | {"round": kept[run.splits[0]]["round"]}
-    metrics.append(run.directory / workdir.METRICS, rows)
+            best[split] = run.judge(name, now.best[name], split) | {"round": best[run.splits[0]]["round"]}
     return measured
 
 
-def _write_reports(run: Run, progress: Progress, last: Mapping[str, Any], *, finished: bool) -> None:
-    rounds = int(progress.state.step)
+def _halt(run: Run, what: str) -> None:
+    raise NonFiniteError(
+        f"{what}: lower the learning rates and run again; {run.directory} keeps its checkpoints from before"
+    )
+
+
+def _write_reports(run: Run, now: Progress, last: Mapping[str, Any], *, finished: bool) -> None:
     metrics.write_history(run.directory / workdir.HISTORY, metrics.read(run.directory / workdir.METRICS))
+    images, flops = run.spent(now.round)
     summary = summarise(
         run.config,
         run.teacher,
         teacher_top1=run.teacher_top1,
         parameters=run.parameters,
         last=last,
-        best=progress.record["best"],
-        rounds=rounds,
+        best=now.measures,
+        rounds=now.round,
         finished=finished,
-        flops=rounds * sum(run.flops.values()) // len(run.flops),
-        wall_seconds=progress.record["seconds"],
+        teacher_queries=images,
+        flops=flops,
+        wall_seconds=now.seconds,
     )
-    workdir.write_json(run.directory / workdir.SUMMARY, summary)
+    files.write_json(run.directory / workdir.SUMMARY, summary)
 
 
-def _draw(run: Run, progress: Progress) -> None:
+def _draw(run: Run, now: Progress) -> None:
     report.save_curves(run.directory / workdir.CURVES, metrics.read(run.directory / workdir.METRICS))
-    images = run.experiment.sample(progress.state.generator.variables, run.sample_key, num=run.config.samples)
+    images = run.experiment.method.sample(now.state, run.sample_key, num=run.config.samples)
     pixels = report.to_pixels(np.asarray(images), run.teacher.mean, run.teacher.std)
-    name = f"round_{int(progress.state.step):06d}.png"
     (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
-    report.save_png(run.directory / workdir.SAMPLES / name, report.tile(pixels), scale=2)
-
-
-def _copy(variables: Variables) -> Variables:
-    return jax.tree.map(lambda leaf: leaf.copy(), variables)
+    report.save_png(run.directory / workdir.SAMPLES / f"round_{now.round:06d}.png", report.tile(pixels), scale=2)

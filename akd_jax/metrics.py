@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from akd_jax import files
+
 Row = Mapping[str, Any]
 HISTORY = ("epoch", "round", "student", "split", "top1", "loss", "agreement", "seconds", "seed")
 
@@ -22,9 +24,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def rewind(path: Path, round: int) -> None:
     """Removes the rows past `round`, which a resumed run writes again."""
     rows = [row for row in read(path) if row["round"] <= round]
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(scratch, path)
+    files.write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:

@@ -13,7 +13,7 @@ Loss = Callable[[Outputs, Outputs], Array]
 
 
 class Objective(NamedTuple):
-    """The game's two losses."""
+    """The two losses of the adversarial family, on which its two steps are built."""
 
     student_loss: Loss
     generator_loss: Loss

@@ -7,25 +7,6 @@ that is one compiled program; between dispatches the host may write, evaluate an
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-
-from akd_jax.types import AKDState, Array, Metrics, Step, Variables
-
-
-def run_rounds(round: Step, num_rounds: int) -> Step:
-    """`num_rounds` rounds as one `lax.scan`; metrics are [num_rounds].
-
-    Round r's key is the run's key with r folded in, r counted from the run's first round. So five rounds and
-    five more are ten, and a run resumes from its state and its key alone.
-    """
-
-    def rounds(state: AKDState, teacher: Variables, key: Array) -> tuple[AKDState, Metrics]:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, state.step + jnp.arange(num_rounds))
-        return jax.lax.scan(lambda state, key: round(state, teacher, key), state, keys)
-
-    return rounds
-
 
 class Dispatch(NamedTuple):
     """Rounds start ... start + rounds - 1 of the run, all of one turn, in one epoch (counted from 0)."""
@@ -49,3 +30,11 @@ def dispatches(
         rounds = min(rounds_per_dispatch, rounds_per_epoch - start % rounds_per_epoch)
         yield Dispatch(turns[played % len(turns)], played // len(turns), start, rounds)
         start += rounds
+
+
+def rounds_by_turn(turns: Sequence[str], *, rounds_per_epoch: int, played: int) -> dict[str, int]:
+    """How many of a run's first `played` rounds were each turn's."""
+    blocks, rest = divmod(played, rounds_per_epoch)
+    counts = {turn: rounds_per_epoch * len(range(i, blocks, len(turns))) for i, turn in enumerate(turns)}
+    counts[turns[blocks % len(turns)]] += rest
+    return counts

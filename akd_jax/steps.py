@@ -1,6 +1,7 @@
 """Steps made of steps."""
 
 import jax
+import jax.numpy as jnp
 
 from akd_jax.types import Step
 
@@ -22,17 +23,28 @@ def in_turn(*steps: Step) -> Step:
         metrics = {}
         for step, step_key in zip(steps, jax.random.split(key, len(steps)), strict=True):
             state, reported = step(state, teacher, step_key)
+            if twice := metrics.keys() & reported.keys():
+                raise ValueError(f"two steps of one round report {', '.join(twice)}")
             metrics |= reported
         return state, metrics
 
     return joined
 
 
-def counted(step: Step) -> Step:
-    """The step as one round: `state.step` counts it."""
+def run_rounds(round: Step, num_rounds: int) -> Step:
+    """`num_rounds` rounds as one `lax.scan`; metrics are [num_rounds], and `state.step` has counted them.
 
-    def round(state, teacher, key):
-        state, metrics = step(state, teacher, key)
-        return state.replace(step=state.step + 1), metrics
+    Round r's key is the run's key with r folded in, r counted from the run's first round. So five rounds and
+    five more are ten, and a run resumes from its state and its key alone.
+    """
 
-    return round
+    def rounds(state, teacher, key):
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, state.step + jnp.arange(num_rounds))
+
+        def body(state, key):
+            state, metrics = round(state, teacher, key)
+            return state.replace(step=state.step + 1), metrics
+
+        return jax.lax.scan(body, state, keys)
+
+    return rounds

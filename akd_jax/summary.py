@@ -23,14 +23,14 @@ def summarise(
     best: Mapping[str, Any],
     rounds: int,
     finished: bool,
+    teacher_queries: int,
     flops: int,
     wall_seconds: float,
 ) -> dict[str, Any]:
     """parameters, last, best: by student. last, best: {split: {top1, loss, agreement}}, best with its round.
 
-    flops: of the rounds played, evaluation aside. teacher_queries: images that the teacher was shown in them.
+    teacher_queries: images that the teacher was shown in the rounds played, evaluation aside; flops: their operations.
     """
-    images = rounds * (config.schedule.student_steps + 1) * config.batch_size
     return {
         "schema": SCHEMA,
         "config": config.name,
@@ -54,10 +54,10 @@ def summarise(
             }
             for name, count in parameters.items()
         },
-        "teacher_queries": images,
+        "teacher_queries": teacher_queries,
         "flops": flops,
         "wall_seconds": round(wall_seconds, 3),
-        "images_per_second": round(images / wall_seconds, 1) if wall_seconds else 0.0,
+        "images_per_second": round(teacher_queries / wall_seconds, 1) if wall_seconds else 0.0,
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": device(),
     }

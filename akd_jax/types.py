@@ -57,13 +57,13 @@ class Outputs:
 
     logits: [B, classes].
     features: [B, F], the last layer's input.
-    batch_norm_inputs: {layer name: (mean [C], biased variance [C])} of this batch at the input of every
-      batch norm, over batch and positions.
+    batch_norm_inputs: mean [C] and biased variance [C] of this batch at the input of every batch norm, over
+      batch and positions, in the tree of the network's batch_stats.
     """
 
     logits: Array
     features: Array
-    batch_norm_inputs: dict[str, tuple[Array, Array]]
+    batch_norm_inputs: Any
 
 
 class Network(NamedTuple):
@@ -83,13 +83,25 @@ Step = Callable[[AKDState, Variables, Array], tuple[AKDState, Metrics]]
 """(state, teacher, key) -> (state, metrics): a player's update, a round, or many rounds. The key is consumed."""
 
 
+class Turn(NamedTuple):
+    """A kind of round.
+
+    round: Step. students: names of those it trains. images: how many the teacher is shown in it.
+    """
+
+    round: Step
+    students: tuple[str, ...]
+    images: int
+
+
 class Method(NamedTuple):
     """A way of playing the game.
 
     init: (key) -> AKDState.
-    turns: name -> Step, one round each. An epoch plays `rounds_per_epoch` rounds of every turn, in this order;
-      where students alternate there is a turn for each, named after it.
+    turns: name -> Turn. An epoch plays `rounds_per_epoch` rounds of every turn, in this order.
+    sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them.
     """
 
     init: Callable[[Array], AKDState]
-    turns: Mapping[str, Step]
+    turns: Mapping[str, Turn]
+    sample: Callable[..., Array]

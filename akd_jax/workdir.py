@@ -1,26 +1,21 @@
 """A run's directory: where its files are, whether it may be resumed."""
 
-import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
-from akd_jax.config import differences
+from akd_jax import files
+from akd_jax.config import Config, differences, from_dict, to_dict
 from akd_jax.errors import InputError
 
-CONFIG, METRICS, HISTORY, CURVES, SUMMARY = (
-    "config.json",
-    "metrics.jsonl",
-    "history.csv",
-    "curves.png",
-    "summary.json",
-)
+CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
+TEACHER, CURVES, SUMMARY = "teacher.json", "curves.png", "summary.json"
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 
 # What a resumed run may change without --force: it leaves the numbers of the rounds to come as they were.
+# A name that ends in a dot stands for a whole group.
 FREE_TO_CHANGE = (
     "name",
     "teacher.path",
@@ -44,16 +39,23 @@ def newest() -> Path:
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime)
 
 
-def check(directory: Path, settings: dict[str, Any], *, force: bool) -> None:
-    """Raises InputError where `directory` cannot be written, or holds a run with other settings."""
+def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) -> None:
+    """Raises InputError where `directory` cannot be written, or holds a run with other settings or teacher."""
     check_writable(directory, "--workdir")
-    if not (directory / CONFIG).exists():
+    if not (directory / CONFIG).exists() or force:
         return
-    changed = differences(read_json(directory / CONFIG), settings)
-    refused = {key: values for key, values in changed.items() if not any(map(key.startswith, FREE_TO_CHANGE))}
-    if refused and not force:
+    changed = differences(to_dict(from_dict(files.read_json(directory / CONFIG))), to_dict(config))
+    saved_digest = files.read_json(directory / TEACHER).get("digest")
+    if saved_digest != teacher_digest:
+        changed["the teacher's digest"] = (saved_digest, teacher_digest)
+    refused = {key: values for key, values in changed.items() if not _is_free(key)}
+    if refused:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in refused.items())
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
+
+
+def _is_free(key: str) -> bool:
+    return any(key.startswith(free) if free.endswith(".") else key == free for free in FREE_TO_CHANGE)
 
 
 def check_writable(directory: Path, flag: str) -> None:
@@ -61,18 +63,3 @@ def check_writable(directory: Path, flag: str) -> None:
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"{flag} {directory}: {existing} is not a directory that can be written to")
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Writes beside the goal first: a reader, or a kill, never meets half a file."""
-    scratch = path.with_suffix(".tmp")
-    scratch.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
-    os.replace(scratch, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Raises InputError if it is missing or broken."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error})") from None

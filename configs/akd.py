@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 import akd_jax
 from akd_jax.config import complete
+from akd_jax.normalisation import NORMALISATIONS
 
 
 def get_config(variant: str = "") -> ConfigDict:
@@ -20,43 +21,54 @@ def get_config(variant: str = "") -> ConfigDict:
 
 def cifar100() -> ConfigDict:
     """15:1, 100 epochs of 100 rounds a student, constant learning rates: the seed's numbers."""
-    return ConfigDict(complete({
-    "name": "akd",
-    "teacher": {
-      "path": "teacher/best_resnet34_cifar100.pth",
-      "arch": "resnet34",
-      "mean": (0.5071, 0.4867, 0.4408),
-      "std": (0.2675, 0.2565, 0.2761),
-    },
-    "students": ("resnet18_8x", "resnet18_8x_small"),
-    "student_optimizer": {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
-    "generator_optimizer": {"learning_rate": 1e-3},
-    "batch_size": 256,
-    "image_size": 32,
-    "generator": {"latents": 100, "width": 64},
-    "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20, "student_steps": 15},
-    "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 1},
-  }))  # fmt: skip
+    return ConfigDict(
+        complete(
+            {
+                "name": "akd",
+                "teacher": {
+                    "path": "teacher/best_resnet34_cifar100.pth",
+                    "arch": "resnet34",
+                    **NORMALISATIONS["cifar100"]._asdict(),
+                },
+                "students": ("resnet18_8x", "resnet18_8x_small"),
+                "student_optimizer": {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
+                "generator_optimizer": {"learning_rate": 1e-3},
+                "batch_size": 256,
+                "image_size": 32,
+                "generator": {"latents": 100, "width": 64},
+                "adversarial": {"objective": "l1", "student_steps": 15},
+                "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20},
+                "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 1},
+            }
+        )
+    )
 
 
 def digits() -> ConfigDict:
     """Rates that decay for both players: with the generator's constant, students collapse late."""
-    return ConfigDict(complete({
-    "name": "akd:digits",
-    "teacher": {
-      "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
-      "arch": "resnet18_8x_w8",
-      "mean": (0.305276,),
-      "std": (0.318207,),
-    },
-    "students": ("resnet10_8x_w8", "resnet10_8x_w4"),
-    "student_optimizer": {"learning_rate": 0.2, "schedule": "cosine", "final": 0.02},
-    "generator_optimizer": {"learning_rate": 1e-3, "schedule": "cosine", "final": 0.02},
-    "batch_size": 64,
-    "image_size": 16,
-    "generator": {"latents": 64, "width": 32},
-    "schedule": {"epochs": 10, "rounds_per_epoch": 15, "rounds_per_dispatch": 15, "student_steps": 15},
-    "evaluation": {
-      "data": "digits", "splits": ("validation",), "final_splits": ("test",), "every_epochs": 1,
-    },
-  }))  # fmt: skip
+    return ConfigDict(
+        complete(
+            {
+                "name": "akd:digits",
+                "teacher": {
+                    "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
+                    "arch": "resnet18_8x_w8",
+                    **NORMALISATIONS["digits"]._asdict(),
+                },
+                "students": ("resnet10_8x_w8", "resnet10_8x_w4"),
+                "student_optimizer": {"learning_rate": 0.1, "schedule": "cosine", "final": 0.02},
+                "generator_optimizer": {"learning_rate": 1e-3, "schedule": "cosine", "final": 0.02},
+                "batch_size": 64,
+                "image_size": 16,
+                "generator": {"latents": 64, "width": 32},
+                "adversarial": {"objective": "l1", "student_steps": 15},
+                "schedule": {"epochs": 10, "rounds_per_epoch": 12, "rounds_per_dispatch": 12},
+                "evaluation": {
+                    "data": "digits",
+                    "splits": ("validation",),
+                    "final_splits": ("test",),
+                    "every_epochs": 1,
+                },
+            }
+        )
+    )

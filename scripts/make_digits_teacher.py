@@ -57,7 +57,7 @@ def tensors(split):
 
 
 def augment(images):
-    """A random affine map per image, [B, 1, H, W] -> the same shape; what comes in from outside is black."""
+    """A random affine map, then for half of the images a random background: [B, 1, H, W] -> the same shape."""
 
     def uniform(half_range):
         return (2 * torch.rand(len(images)) - 1) * half_range
@@ -66,7 +66,22 @@ def augment(images):
     cos, sin = size * angle.cos(), size * angle.sin()
     maps = torch.stack([cos, uniform(SHEAR) - sin, uniform(SHIFT), sin, cos, uniform(SHIFT)], 1)
     grid = F.affine_grid(maps.view(-1, 2, 3), list(images.shape), align_corners=False)
-    return F.grid_sample(images - BACKGROUND, grid, align_corners=False) + BACKGROUND
+    moved = F.grid_sample(images - BACKGROUND, grid, align_corners=False) + BACKGROUND  # black comes in from outside
+    share = torch.rand(len(images), 1, 1, 1) * (torch.rand(len(images), 1, 1, 1) < 0.5)
+    return moved + share * clouds(len(images))
+
+
+def clouds(count):
+    """Gaussian noise at three scales, [count, 1, 16, 16]: what a generator may draw and no digit looks like.
+
+    A teacher that never saw anything but black around its digits answers an arbitrary image with a few favourite
+    classes, and what it hardly ever answers a student hardly ever learns.
+    """
+    return sum(
+        F.interpolate(torch.randn(count, 1, side, side), size=16, mode="bilinear", align_corners=False)
+        * torch.rand(count, 1, 1, 1)
+        for side in (2, 4, 8)
+    )
 
 
 def train(teacher, images, labels, epochs):

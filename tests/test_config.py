@@ -39,7 +39,7 @@ def test_defaults_and_conversions():
     assert config.students == ("resnet20",)  # a single name needs no brackets
     assert config.student_optimizer.learning_rate == 1.0 and isinstance(config.student_optimizer.learning_rate, float)
     assert config.teacher.mean == (0.5,)
-    assert config.schedule.student_steps == 15 and config.method == "akd"
+    assert config.adversarial.student_steps == 15 and config.method == "akd"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_wrong_type(key, value):
         ("schedule__epochs", -1),
         ("schedule__rounds_per_epoch", 0),
         ("schedule__rounds_per_dispatch", 0),
-        ("schedule__student_steps", 0),
+        ("adversarial__student_steps", 0),
         ("evaluation__every_epochs", 0),
         ("evaluation__batch_size", 0),
         ("evaluation__splits", []),

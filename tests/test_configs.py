@@ -9,10 +9,9 @@ import pytest
 from jax import export
 
 from akd_jax.config import from_dict
-from akd_jax.experiment import build
+from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
-from akd_jax.run import initial_state
-from akd_jax.schedule import run_rounds
+from akd_jax.steps import run_rounds
 from akd_jax.teacher import Teacher
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -27,7 +26,7 @@ def test_every_config_is_here():
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_a_tiny_round(name, variant):
     settings = importlib.import_module(name).get_config(variant)
-    settings.batch_size, settings.schedule.student_steps = 2, 1
+    settings.batch_size, settings.adversarial.student_steps = 2, 1
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)
     classes = 100 if "cifar100" in config.evaluation.data else 10
@@ -41,7 +40,7 @@ def test_a_tiny_round(name, variant):
     experiment = build(config, teacher)
     state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
     assert list(experiment.method.turns) == list(config.students)
-    turn = run_rounds(experiment.method.turns[config.students[-1]], 1)
+    turn = run_rounds(experiment.method.turns[config.students[-1]].round, 1)
     moved, metrics = jax.jit(turn)(state, teacher_variables, key)
     assert moved.step == 1
     assert all(jnp.isfinite(value).all() and value.shape == (1,) for value in metrics.values())

@@ -12,35 +12,44 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffi
            for path in PACKAGE.rglob("*.py")}  # fmt: skip
 
 CORE = {"types", "models", "objectives", "steps", "methods", "schedule", "optimizers", "evaluate", "flops"}
-EDGE = {"data", "checkpoint", "metrics", "report", "workdir", "teacher", "summary"}
 ALLOWED = {
     "": set(),
     "errors": set(),
     "types": set(),
     "digits": set(),
+    "teacher": set(),
+    "optimizers": set(),
+    "flops": set(),
+    "schedule": set(),
+    "normalisation": {"digits"},
     "config": {"errors"},
+    "files": {"errors"},
+    "checkpoint": {"errors"},
     "models": {"types", "models"},
     "objectives": {"types"},
     "steps": {"types"},
-    "methods": {"types", "models", "objectives", "steps", "methods"},
-    "schedule": {"types"},
-    "optimizers": {"types"},
-    "evaluate": {"types", "models"},
-    "flops": set(),
-    "convert": {"types", "models", "errors", "convert"},
+    "evaluate": {"types"},
+    "methods": {"types", "objectives", "steps", "methods"},
+    "convert": {"types", "errors", "convert"},
     "data": {"digits", "errors"},
-    "checkpoint": {"errors"},
-    "metrics": {"errors"},
+    "metrics": {"files"},
     "report": {"metrics"},
-    "workdir": {"config", "errors"},
-    "teacher": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "models", "types"},
-    "experiment": {"config", "errors", "methods", "models", "objectives", "optimizers", "teacher", "types"},
+    "workdir": {"config", "errors", "files"},
     "summary": {"", "config", "teacher"},
-    "run": CORE | EDGE | {"config", "errors", "experiment"},
-    "briefing": {"evaluate", "run", "schedule", "summary"},
-    "loop": CORE | EDGE | {"briefing", "config", "errors", "run"},
-    "saved_run": EDGE | {"config", "errors", "experiment", "run", "types"},
-    "cli": EDGE | {"config", "cli", "errors", "loop", "run", "saved_run"},
+    "progress": {"checkpoint", "evaluate", "types"},
+    # The assembly, where settings end, and what is above it.
+    "experiment": CORE - {"schedule", "steps", "flops", "evaluate"} | {"config", "errors", "teacher"},
+    "teacher_files": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "files", "models", "teacher"}
+    | {"types", "workdir"},
+    "run": CORE | {"config", "data", "experiment", "teacher", "teacher_files", "workdir"},
+    "briefing": {"progress", "run", "schedule", "summary"},
+    "loop": CORE
+    | {"briefing", "checkpoint", "config", "errors", "files", "metrics", "progress", "report", "run"}
+    | {"summary", "teacher_files", "workdir"},
+    "saved_run": {"checkpoint", "config", "errors", "experiment", "files", "progress", "teacher", "teacher_files"}
+    | {"workdir"},
+    "cli": {"cli", "config", "data", "errors", "experiment", "loop", "normalisation", "report", "saved_run"}
+    | {"teacher_files", "workdir"},
 }
 OWNERS = {
     "flax.linen": {"models"},

@@ -8,10 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from akd_jax import data, teacher
+from akd_jax import data, teacher_files
 from akd_jax.convert.names import find_state_dict
 from akd_jax.convert.reader import read_checkpoint
 from akd_jax.evaluate import normalise
+from akd_jax.models import make_classifier
 
 SHARED = Path(__file__).parents[2] / "shared"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared: real images and checkpoints by others")
@@ -34,9 +35,9 @@ def cifar10(tmp_path_factory):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
-    info, variables = teacher.convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
+    info, variables = teacher_files.convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
     assert len(cifar10.labels) == 10_000
-    assert teacher.measure_top1(info, variables, cifar10) == pytest.approx(published, abs=0.0005)
+    assert teacher_files.measure_top1(info, variables, cifar10) == pytest.approx(published, abs=0.0005)
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -50,8 +51,8 @@ def test_logits_are_pytorchs(name, cifar10):
     weights = find_state_dict(read_checkpoint(path))
     missing, unexpected = module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
-    info, variables = teacher.convert(path, arch=arch, mean=MEAN, std=STD)
-    network = info.network(32)
+    _, variables = teacher_files.convert(path, arch=arch, mean=MEAN, std=STD)
+    network = make_classifier(arch, 10, image_size=32)
     images = np.asarray(normalise(cifar10.images[:200], np.float32(MEAN), np.float32(STD)))
     ours = jax.jit(lambda v, x: network.apply(v, x, train=False)[0].logits)(variables, images)
     with torch.no_grad():

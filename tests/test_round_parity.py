@@ -44,15 +44,17 @@ def play(dtype, student_steps, adam_updates=0):
         "generator_optimizer": adam(learning_rate(1e-3, schedule="constant", steps=1)),
     }
 
-    def sample_latents(key):
-        return jax.random.normal(key, (BATCH, LATENTS), dtype)
+    def sample_latents(key, *, num=BATCH):
+        return jax.random.normal(key, (num, LATENTS), dtype)
 
     method = METHODS["akd"](
         **networks,
-        **optimizers,
+        **{name: lambda updates, optimizer=optimizer: optimizer for name, optimizer in optimizers.items()},
         objective=OBJECTIVES["l1"],
         sample_latents=sample_latents,
+        batch_size=BATCH,
         student_steps=student_steps,
+        rounds=1,
     )
     images, latents = jnp.zeros((BATCH, 32, 32, 3), dtype), jnp.zeros((BATCH, LATENTS), dtype)
 
@@ -94,7 +96,7 @@ def play(dtype, student_steps, adam_updates=0):
         torch.stack([torch.tensor(np.asarray(z)) for z in drawn]),
         teacher_size=224,
     )
-    state, metrics = jax.jit(method.turns["student"])(state, teacher_variables, key)
+    state, metrics = jax.jit(method.turns["student"].round)(state, teacher_variables, key)
     ours = state.students["student"].variables, state.generator.variables
     losses = (metrics["student_loss"], np.mean(theirs[0])), (metrics["generator_loss"], theirs[1])
     # Out of JAX before x64 is switched off again, which would round what is computed from these arrays.

@@ -1,9 +1,14 @@
-"""Combinators, on a step whose arithmetic a person can do."""
+"""Combinators: on a step whose arithmetic a person can do, and on a real game."""
 
+import chex
 import jax
 import jax.numpy as jnp
+import pytest
+from hlo import convolution_labels
+from jax import export
+from tiny_game import equal, make_game
 
-from akd_jax.steps import counted, in_turn, repeat
+from akd_jax.steps import in_turn, repeat, run_rounds
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -37,11 +42,9 @@ def test_in_turn_runs_in_order_and_reports_all():
     assert metrics == {"after_1.0": 1, "after_10.0": 11}
 
 
-def test_counted_counts_one_round():
-    step = counted(in_turn(add(1.0), repeat(add(1.0), 5)))
-    state, _ = step(state_with(jnp.float32(0)), None, jax.random.key(0))
-    assert state.step == 1
-    assert state.step.dtype == jnp.int32
+def test_in_turn_refuses_to_lose_a_metric():
+    with pytest.raises(ValueError, match=r"after_1\.0"):
+        in_turn(add(1.0), add(1.0))(state_with(jnp.float32(0)), None, jax.random.key(0))
 
 
 def test_every_step_gets_a_key_of_its_own():
@@ -49,3 +52,53 @@ def test_every_step_gets_a_key_of_its_own():
     state, _ = step(state_with(jnp.zeros((4, 2), jnp.uint32)), None, jax.random.key(0))
     seen = {tuple(map(int, row)) for row in state.memory} | {tuple(map(int, jax.random.key_data(jax.random.key(0))))}
     assert len(seen) == 5
+
+
+@pytest.fixture(scope="module")
+def game():
+    return make_game()
+
+
+def test_five_and_five_rounds_are_ten_bitwise(game):
+    key = jax.random.key(3)
+    ten, five = (jax.jit(run_rounds(game.method.turns["large"].round, rounds)) for rounds in (10, 5))
+    at_once, metrics = ten(game.state, game.teacher_variables, key)
+    half, first = five(game.state, game.teacher_variables, key)
+    whole, second = five(half, game.teacher_variables, key)
+    assert equal(at_once, whole)
+    assert equal(metrics, jax.tree.map(lambda *parts: jnp.concatenate(parts), first, second))
+    assert at_once.step == 10
+
+
+def test_one_trace_for_each_student_and_length(game):
+    key, state = jax.random.key(0), game.state
+    for turn in game.method.turns.values():
+        chex.clear_trace_counter()
+        program = jax.jit(chex.assert_max_traces(run_rounds(turn.round, 2), n=1), donate_argnums=0)
+        for _ in range(3):
+            state, _ = program(jax.tree.map(jnp.copy, state), game.teacher_variables, key)
+    assert state.step == 6 * 2
+
+
+def test_no_key_is_used_twice(game):
+    with jax.debug_key_reuse(True):
+        run_rounds(game.method.turns["large"].round, 2)(game.state, game.teacher_variables, jax.random.key(0))
+
+
+def test_compiled_rounds_have_only_canonical_convolutions(game):
+    for turn in game.method.turns.values():
+        program = jax.jit(run_rounds(turn.round, 2))
+        labels = convolution_labels(program, game.state, game.teacher_variables, jax.random.key(0))
+        assert labels == {"b01f_01io->b01f"}
+
+
+def test_a_round_lowers_for_accelerators(game):
+    program = jax.jit(run_rounds(game.method.turns["small"].round, 2))
+    data = jax.random.key_data(jax.random.key(0))
+
+    def from_key_data(state, teacher, data):
+        return program(state, teacher, jax.random.wrap_key_data(data))
+
+    exported = export.export(jax.jit(from_key_data), platforms=["cuda", "tpu"])
+    module = exported(game.state, game.teacher_variables, data)
+    assert set(module.platforms) == {"cuda", "tpu"}

@@ -1,23 +1,32 @@
 """A run's directory: names, refusals, whole files."""
 
-import json
 import os
 import re
 
 import pytest
 
-from akd_jax import workdir
+from akd_jax import files, workdir
+from akd_jax.config import from_dict
 from akd_jax.errors import InputError
 
 OLD = {
-    "name": "a", "seed": 0, "samples": 4, "teacher": {"path": "x", "arch": "r"},
+    "name": "a", "seed": 0, "samples": 4, "students": ["s"],
+    "teacher": {"path": "x", "arch": "r", "mean": [0.5], "std": [0.2]},
+    "student_optimizer": {"learning_rate": 0.1}, "generator_optimizer": {"learning_rate": 0.1},
     "schedule": {"epochs": 2, "rounds_per_dispatch": 5}, "evaluation": {"data": "digits", "splits": ["test"]},
 }  # fmt: skip
+DIGEST = "sha256:0"
+
+
+def check(directory, settings=OLD, digest=DIGEST, force=False):
+    workdir.check(directory, from_dict(settings), digest, force=force)
 
 
 @pytest.fixture
 def run(tmp_path):
-    workdir.write_json(tmp_path / workdir.CONFIG, OLD)
+    """A run that was begun when there were fewer settings."""
+    files.write_json(tmp_path / workdir.CONFIG, OLD)
+    files.write_json(tmp_path / workdir.TEACHER, {"digest": DIGEST})
     return tmp_path
 
 
@@ -31,26 +40,26 @@ def test_newest(tmp_path, monkeypatch):
         workdir.newest()
     for age, name in enumerate(("b", "c", "a")):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        workdir.write_json(tmp_path / "runs" / name / workdir.CONFIG, {})
+        files.write_json(tmp_path / "runs" / name / workdir.CONFIG, {})
         os.utime(tmp_path / "runs" / name / workdir.CONFIG, (1000 - age, 1000 - age))
     (tmp_path / "runs" / "no_run").mkdir()
     assert workdir.newest().name == "b"
 
 
 def test_new_directory_is_not_made(tmp_path):
-    workdir.check(tmp_path / "deep" / "run", OLD, force=False)
+    check(tmp_path / "deep" / "run")
     assert not list(tmp_path.iterdir())
 
 
 def test_the_same_settings_go_on(run):
-    workdir.check(run, OLD, force=False)
+    check(run)
 
 
 def test_other_settings_are_named_with_both_values(run):
     new = OLD | {"seed": 1, "schedule": {"epochs": 9, "rounds_per_dispatch": 5}}
     with pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9, seed 0 -> 1.*--force"):
-        workdir.check(run, new, force=False)
-    workdir.check(run, new, force=True)
+        check(run, new)
+    check(run, new, force=True)
 
 
 @pytest.mark.parametrize(
@@ -59,52 +68,38 @@ def test_other_settings_are_named_with_both_values(run):
         {"name": "b"},
         {"samples": 9},
         {"sample_every_epochs": 3},
-        {"teacher": {"path": "y", "arch": "r"}},
+        {"teacher": OLD["teacher"] | {"path": "y"}},
         {"schedule": {"epochs": 2, "rounds_per_dispatch": 1}},
         {"evaluation": {"data": "", "splits": ["test", "train"]}},
     ],
 )
 def test_settings_that_leave_the_numbers_alone_may_change(run, change):
-    workdir.check(run, OLD | change, force=False)
+    check(run, OLD | change)
 
 
 def test_a_teacher_of_another_kind_is_refused(run):
     with pytest.raises(InputError, match=r"teacher\.arch 'r' -> 'q'"):
-        workdir.check(run, OLD | {"teacher": {"path": "x", "arch": "q"}}, force=False)
+        check(run, OLD | {"teacher": OLD["teacher"] | {"arch": "q"}})
+    with pytest.raises(InputError, match=r"the teacher's digest 'sha256:0' -> 'sha256:1'"):
+        check(run, digest="sha256:1")
+    check(run, digest="sha256:1", force=True)
 
 
 @pytest.mark.parametrize("below", ["", "run", "deep/run"])
 def test_a_file_in_the_way(tmp_path, below):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--workdir .*file is not a directory"):
-        workdir.check(tmp_path / "file" / below, OLD, force=True)
+        check(tmp_path / "file" / below, force=True)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_cannot_be_written_to(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="written to"):
-        workdir.check(tmp_path / "run", OLD, force=True)
+        check(tmp_path / "run", force=True)
 
 
 def test_broken_settings_file(run):
     (run / workdir.CONFIG).write_text('{"name":')
     with pytest.raises(InputError, match=r"config\.json cannot be read"):
-        workdir.check(run, OLD, force=False)
-
-
-def test_what_is_not_json_leaves_the_old_file(tmp_path):
-    path = tmp_path / "summary.json"
-    workdir.write_json(path, {"a": 1})
-    with pytest.raises(ValueError):
-        workdir.write_json(path, {"a": float("nan")})
-    assert json.loads(path.read_text()) == {"a": 1}
-
-
-def test_a_kill_before_the_end_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "summary.json"
-    workdir.write_json(path, {"a": 1})
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        workdir.write_json(path, {"a": 2})
-    assert workdir.read_json(path) == {"a": 1}
+        check(run)

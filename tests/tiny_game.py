@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from akd_jax.methods import METHODS
 from akd_jax.models.generator import GeneratorA
-from akd_jax.models.network import classifier, generator
+from akd_jax.models.network import classifier, image_generator
 from akd_jax.models.resnet import ResNet
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, learning_rate, sgd
@@ -32,17 +32,19 @@ def constant(rate):
 def make_networks():
     teacher = classifier(ResNet(CLASSES, (1, 1), (8, 16)))
     students = {"large": classifier(ResNet(CLASSES, (1, 1), (4, 8))), "small": classifier(ResNet(CLASSES, (1,), (4,)))}
-    return teacher, students, generator(GeneratorA(SIZE, 1, 4))
+    return teacher, students, image_generator(GeneratorA(SIZE, 1, 4))
 
 
 def make_game(method="akd", student_steps=2, **settings) -> Game:
     networks = make_networks()
     settings = {
         "objective": OBJECTIVES["l1"],
-        "student_optimizer": sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
-        "generator_optimizer": adam(constant(1e-3)),
-        "sample_latents": lambda key: jax.random.normal(key, (BATCH, LATENTS)),
+        "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
+        "generator_optimizer": lambda updates: adam(constant(1e-3)),
+        "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS)),
+        "batch_size": BATCH,
         "student_steps": student_steps,
+        "rounds": 10,
     } | settings
     played = METHODS[method](*networks, **settings)
     state = jax.jit(played.init, compiler_options={"xla_backend_optimization_level": 0})(jax.random.key(0))

@@ -1,5 +1,6 @@
 """convert_teacher.py: a PyTorch checkpoint becomes a teacher directory."""
 
+import argparse
 import dataclasses
 import sys
 from pathlib import Path
@@ -8,15 +9,9 @@ from akd_jax import workdir
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.config import TeacherConfig
 from akd_jax.errors import InputError
+from akd_jax.normalisation import NORMALISATIONS
 
 DEFAULT = Path("teacher/best_resnet34_cifar100.pth")
-
-NORMALISATIONS = {
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
-    "digits": ((0.305276,), (0.318207,)),
-}
-"""Mean and standard deviation of the training images' channels, the usual constants of (x / 255 - mean) / std."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,7 +26,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--out", type=Path, help="directory to write, default: the checkpoint's path without its ending"
     )
-    parser.add_argument("--num_classes", type=int, help="default: as many as the last layer has")
+    parser.add_argument("--num_classes", type=_count, help="default: as many as the last layer has")
     parser.add_argument("--key", help="where in the file the state dict is, if not in one of the usual places")
     parser.add_argument("--data", help="cifar10, cifar100, digits or an .npz: measures top-1 on its test part")
     parser.add_argument("--data_dir", help="where tensorflow-datasets keeps its data")
@@ -45,6 +40,12 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least 1")
+    return int(text)
+
+
 def _convert(arguments: list[str]) -> None:
     flags = _parser().parse_args(arguments)
     if not flags.checkpoint.exists():
@@ -55,26 +56,26 @@ def _convert(arguments: list[str]) -> None:
     if out.exists() and not flags.overwrite:
         raise InputError(f"{out} exists: give --overwrite, or another --out")
     workdir.check_writable(out.absolute().parent, "--out")
-    mean, std = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
-    wanted = TeacherConfig(
-        path=str(flags.checkpoint),
-        arch=flags.arch,
-        mean=flags.mean or mean,
-        std=flags.std or std,
+    usual = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
+    # Checked as train.py checks them.
+    wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
+
+    from akd_jax import data, teacher_files  # after the flags are known to be right: importing takes seconds
+
+    info, variables = teacher_files.convert(
+        flags.checkpoint,
+        arch=wanted.arch,
+        mean=wanted.mean,
+        std=wanted.std,
         classes=flags.num_classes,
-    )
-
-    from akd_jax import data, teacher  # after the flags are known to be right: importing takes seconds
-
-    info, variables = teacher.convert(
-        flags.checkpoint, arch=wanted.arch, mean=wanted.mean, std=wanted.std, classes=wanted.classes, key=flags.key
+        key=flags.key,
     )
     print(f"{info.arch}: {info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
     if flags.data:
         held = data.load(flags.data, "test", flags.data_dir)
-        top1 = teacher.measure_top1(info, variables, held)
+        top1 = teacher_files.measure_top1(info, variables, held)
         print(f"top-1 on {flags.data} test, {len(held.labels):,} images: {100 * top1:.2f} %")
         info = dataclasses.replace(info, top1={flags.data: top1})
-    teacher.save(out, info, variables, overwrite=flags.overwrite)
+    teacher_files.save(out, info, variables, overwrite=flags.overwrite)
     print(f"written: {out}; train with --config.teacher.path={out}")

@@ -26,7 +26,7 @@ def ending(command: Callable[[], None]) -> NoReturn:
     except NonFiniteError as error:
         status, message = HALTED, error
     except OSError as error:
-        status, message = FAILED, f"{error}: what was saved before is intact; the same command goes on from it"
+        status, message = FAILED, f"{error}: what was saved before is intact"
     except KeyboardInterrupt:
         status, message = INTERRUPTED, "interrupted; the same command with the same --workdir goes on"
     else:

@@ -37,12 +37,12 @@ def _sample(arguments: list[str]) -> None:
     import numpy as np
 
     from akd_jax import report, saved_run
-    from akd_jax.run import initial_state
+    from akd_jax.experiment import initial_state
 
     saved = saved_run.read(run)
     init_key, sample_key = jax.random.split(jax.random.key(flags.seed))
-    state = initial_state(saved.experiment, init_key) if flags.untrained else saved.state
-    images = saved.experiment.sample(state.generator.variables, sample_key, num=flags.num)
+    state = initial_state(saved.experiment, init_key) if flags.untrained else saved.progress.state
+    images = saved.experiment.method.sample(state, sample_key, num=flags.num)
     report.save_samples(out, report.to_pixels(np.asarray(images), saved.teacher.mean, saved.teacher.std))
-    age = "untrained" if flags.untrained else f"after {saved.round} rounds"
+    age = "untrained" if flags.untrained else f"after {saved.progress.round} rounds"
     print(f"{flags.num} images of {run}'s generator, {age}: {out}")

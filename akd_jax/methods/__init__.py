@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from akd_jax.methods.adversarial import BATCH_STATS, adversarial
+from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.players import BATCH_STATS
 from akd_jax.types import Method
 
 __all__ = ["BATCH_STATS", "METHODS"]

@@ -5,34 +5,19 @@ all against one generator with one optimizer state.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from akd_jax.methods.players import BATCH_STATS, moved, new_player
 from akd_jax.objectives import Objective
-from akd_jax.steps import counted, in_turn, repeat
-from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
+from akd_jax.steps import in_turn, repeat
+from akd_jax.types import AKDState, Array, Method, Network, Step, Turn, Variables
 
-
-def moving(network: Network, variables: Variables, inputs: Array):
-    """The network in training mode: the batch's statistics, and the running ones move."""
-    return network.apply(variables, inputs, train=True)
-
-
-def batch(network: Network, variables: Variables, inputs: Array):
-    """The batch's statistics, while the running ones stay."""
-    outputs, _ = network.apply(variables, inputs, train=True)
-    return outputs, variables.batch_stats
-
-
-def running(network: Network, variables: Variables, inputs: Array):
-    """The running statistics, which stay."""
-    return network.apply(variables, inputs, train=False)
-
-
-BATCH_STATS: dict[str, Callable] = {"moving": moving, "batch": batch, "running": running}
-"""How the player whose step it is not takes part: (network, variables, inputs) -> (outputs, batch_stats)."""
+SizedOptimizer = Callable[[int], optax.GradientTransformation]
+"""(updates in the whole run) -> an optimizer whose schedule is that long."""
 
 
 def student_step(
@@ -58,9 +43,8 @@ def student_step(
             return objective.student_loss(target, outputs).mean(), batch_stats
 
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
-        moved = _moved(player, gradients, batch_stats, optimizer)
         state = state.replace(
-            students={**state.students, name: moved},
+            students={**state.students, name: moved(player, gradients, batch_stats, optimizer)},
             generator=state.generator.replace(batch_stats=generator_stats),
         )
         return state, {"student_loss": value}
@@ -94,16 +78,11 @@ def generator_step(
         (value, (batch_stats, student_stats)), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
         state = state.replace(
             students={**state.students, name: opponent.replace(batch_stats=student_stats)},
-            generator=_moved(player, gradients, batch_stats, optimizer),
+            generator=moved(player, gradients, batch_stats, optimizer),
         )
         return state, {"generator_loss": value}
 
     return step
-
-
-def _moved(player: NetworkState, gradients, batch_stats, optimizer) -> NetworkState:
-    updates, opt_state = optimizer.update(gradients, player.opt_state, player.params)
-    return NetworkState(optax.apply_updates(player.params, updates), batch_stats, opt_state)
 
 
 def adversarial(
@@ -112,46 +91,51 @@ def adversarial(
     generator: Network,
     *,
     objective: Objective,
-    student_optimizer: optax.GradientTransformation,
-    generator_optimizer: optax.GradientTransformation,
-    sample_latents: Callable[[Array], Array],
+    student_optimizer: SizedOptimizer,
+    generator_optimizer: SizedOptimizer,
+    sample_latents: Callable[..., Array],
+    batch_size: int,
     student_steps: int,
+    rounds: int,
     other_player: str = "moving",
 ) -> Method:
     """A turn for each student: `student_steps` student steps, then one generator step.
 
-    sample_latents: key -> latents [B, Z].
+    sample_latents: (key, *, num) -> latents [num, Z]. batch_size: images a step.
+    rounds: of each turn in the whole run, which sizes the optimizers' schedules.
     other_player: a name of BATCH_STATS. The seed and DFAD keep both players in training mode throughout, so
       a student step moves the generator's running statistics and a generator step the student's ("moving").
     """
     mode = BATCH_STATS[other_player]
+    latents = partial(sample_latents, num=batch_size)
+    of_student = student_optimizer(rounds * student_steps)
+    of_generator = generator_optimizer(rounds * len(students))
 
-    def turn(name: str) -> Step:
+    def turn(name: str) -> Turn:
         networks = (name, teacher, students[name], generator)
-        shared = {"objective": objective, "sample_latents": sample_latents}
-        student = student_step(*networks, optimizer=student_optimizer, generator_mode=mode, **shared)
-        opponent = generator_step(*networks, optimizer=generator_optimizer, student_mode=mode, **shared)
-        return counted(in_turn(repeat(student, student_steps), opponent))
+        shared = {"objective": objective, "sample_latents": latents}
+        student = student_step(*networks, optimizer=of_student, generator_mode=mode, **shared)
+        opponent = generator_step(*networks, optimizer=of_generator, student_mode=mode, **shared)
+        round = in_turn(repeat(student, student_steps), opponent)
+        return Turn(round, students=(name,), images=(student_steps + 1) * batch_size)
 
     def init(key: Array) -> AKDState:
         """Fresh players, each initialised with a key of its own."""
         generator_key, latents_key, *student_keys = jax.random.split(key, 2 + len(students))
-        latents = sample_latents(latents_key)
-        generator_state = _new_player(generator, generator_optimizer, generator_key, latents)
-        images, _ = jax.eval_shape(lambda v: generator.apply(v, latents, train=False), generator_state.variables)
-        blank = jnp.zeros(images.shape, images.dtype)
+        inputs = latents(latents_key)
+        generator_state = new_player(generator, of_generator, generator_key, inputs)
+        images, _ = jax.eval_shape(lambda v: generator.apply(v, inputs, train=False), generator_state.variables)
         return AKDState(
             step=jnp.zeros((), jnp.int32),
             students={
-                name: _new_player(network, student_optimizer, student_key, blank)
+                name: new_player(network, of_student, student_key, images)
                 for (name, network), student_key in zip(students.items(), student_keys, strict=True)
             },
             generator=generator_state,
         )
 
-    return Method(init, {name: turn(name) for name in students})
+    def sample(state: AKDState, key: Array, *, num: int) -> Array:
+        """Images drawn with the generator's running statistics."""
+        return generator.apply(state.generator.variables, sample_latents(key, num=num), train=False)[0]
 
-
-def _new_player(network: Network, optimizer, key: Array, inputs: Array) -> NetworkState:
-    variables = network.init(key, inputs)
-    return NetworkState(variables.params, variables.batch_stats, optimizer.init(variables.params))
+    return Method(init, {name: turn(name) for name in students}, sample)

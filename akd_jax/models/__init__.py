@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from akd_jax.models.generator import GeneratorA
-from akd_jax.models.network import classifier, generator, parameter_count, resize_inputs
+from akd_jax.models.network import classifier, image_generator, parameter_count, resize_inputs
 from akd_jax.models.resnet import ResNet, he_normal_fan_in
 from akd_jax.types import Network
 
@@ -62,7 +62,7 @@ def make_classifier(name: str, classes: int, *, image_size: int, dtype=None) -> 
 
 
 def _generator_a(size: int, channels: int, width: int, *, dtype=None) -> Network:
-    return generator(GeneratorA(size, channels, width, dtype=dtype))
+    return image_generator(GeneratorA(size, channels, width, dtype=dtype))
 
 
 GENERATORS: dict[str, Callable[..., Network]] = {"generator_a": _generator_a}

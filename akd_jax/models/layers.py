@@ -47,6 +47,11 @@ class Conv(nn.Module):
         return outputs if bias is None else outputs + bias
 
 
+def _newest(_, noted: Array) -> Array:
+    """What `sow` keeps: the value itself instead of a tuple of all."""
+    return noted
+
+
 class BatchNorm(nn.Module):
     """Batch norm over batch and positions, and a note of its input's statistics (collection 'batch_norm_inputs')."""
 
@@ -69,5 +74,6 @@ class BatchNorm(nn.Module):
     def __call__(self, inputs: Array) -> Array:
         wide = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
         axes = tuple(range(inputs.ndim - 1))
-        self.sow("batch_norm_inputs", "statistics", (wide.mean(axes), wide.var(axes)))
+        self.sow("batch_norm_inputs", "mean", wide.mean(axes), reduce_fn=_newest)
+        self.sow("batch_norm_inputs", "var", wide.var(axes), reduce_fn=_newest)
         return self.norm(inputs)

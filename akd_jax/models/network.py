@@ -4,9 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import keystr, tree_flatten_with_path
 
-from akd_jax.types import Array, Network, Outputs, Variables
+from akd_jax.types import Network, Outputs, Variables
 
 
 def classifier(module: nn.Module) -> Network:
@@ -14,12 +13,12 @@ def classifier(module: nn.Module) -> Network:
 
     def outputs(result, collections):
         logits, features = result
-        return Outputs(logits, features, _statistics(collections.get("batch_norm_inputs", {})))
+        return Outputs(logits, features, collections.get("batch_norm_inputs", {}))
 
     return _network(module, outputs)
 
 
-def generator(module: nn.Module) -> Network:
+def image_generator(module: nn.Module) -> Network:
     """A module (latents, train) -> images as a network that returns the images."""
     return _network(module, lambda images, _: images)
 
@@ -27,8 +26,8 @@ def generator(module: nn.Module) -> Network:
 def _network(module, outputs) -> Network:
     def init(key, inputs):
         # Shapes alone: a forward pass would compile every layer once more, for nothing.
-        shape = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
-        collections = module.lazy_init(key, shape, mutable=["params", "batch_stats"], train=False)
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs)
+        collections = module.lazy_init(key, shapes, mutable=["params", "batch_stats"], train=False)
         return Variables(collections["params"], collections.get("batch_stats", {}))
 
     def apply(variables, inputs, *, train):
@@ -38,12 +37,6 @@ def _network(module, outputs) -> Network:
         return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
 
     return Network(init, apply)
-
-
-def _statistics(sown) -> dict[str, tuple[Array, Array]]:
-    """{'layer1_0': {'bn1': {'statistics': ((mean, variance),)}}} -> {'layer1_0/bn1': (mean, variance)}."""
-    leaves, _ = tree_flatten_with_path(sown, is_leaf=lambda node: isinstance(node, tuple))
-    return {keystr(path[:-1], simple=True, separator="/"): noted[0] for path, noted in leaves}
 
 
 def resize_inputs(network: Network, size: int) -> Network:

@@ -27,7 +27,7 @@ TINY = (
     "--config.schedule.epochs=2",
     "--config.schedule.rounds_per_epoch=2",
     "--config.schedule.rounds_per_dispatch=1",
-    "--config.schedule.student_steps=1",
+    "--config.adversarial.student_steps=1",
     "--config.batch_size=8",
     "--config.students=resnet10_8x_w4",
 )
@@ -80,8 +80,10 @@ def rows(directory):
 def assert_same_result(one, other):
     assert rows(one) == rows(other)
     first, second = saved_run.read(one), saved_run.read(other)
-    assert first.round == second.round
-    for a, b in zip(*(jax.tree.leaves((saved.state, saved.best)) for saved in (first, second)), strict=True):
+    assert first.progress.round == second.progress.round
+    for a, b in zip(
+        *(jax.tree.leaves((saved.progress.state, saved.progress.best)) for saved in (first, second)), strict=True
+    ):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
@@ -114,7 +116,9 @@ def test_training_refuses(refused, arguments, says):
     assert says in refused(train, *arguments)
 
 
-@pytest.mark.parametrize("setting", ["seed=3", "method=akd", "samples=4", "teacher.classes=10", "dtype=bfloat16"])
+@pytest.mark.parametrize(
+    "setting", ["seed=3", "method=akd", "samples=4", "adversarial.other_player=batch", "dtype=bfloat16"]
+)
 def test_every_setting_can_be_given(refused, setting):
     """Beside another that is refused, so that nothing starts."""
     assert "batch_size=1" in refused(train, *DIGITS, f"--config.{setting}", "--config.batch_size=1")
@@ -360,7 +364,7 @@ def test_converted_teacher(tmp_path, capsys):
         ((CHECKPOINT, "--arch", "nobody", "--data", "digits"), "resnet18_8x_w8"),
         ((*W8, "--data", "mnist", "--mean", "0.3", "--std", "0.3"), "mnist"),
         ((*W8, "--data", "digits", "--key", "ema"), "'ema'"),
-        ((*W8, "--data", "digits", "--num_classes", "-3"), "classes=-3"),
+        ((*W8, "--data", "digits", "--num_classes", "-3"), "not a whole number, at least 1"),
         ((*W8, "--data", "digits", "--num_classes", "7"), "fc.weight"),
         ((*W8, "--mean", "0.3", "--std", "0"), "std=(0.0,)"),
         ((*W8, "--mean", "0.3", "--std", "nan"), "std=(nan,)"),

@@ -1,11 +1,11 @@
 """The game's mathematics: who moves, where to, and what stays."""
 
 import jax
-import jax.numpy as jnp
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
-from akd_jax.methods.adversarial import BATCH_STATS, generator_step, student_step
+from akd_jax.methods.adversarial import generator_step, student_step
+from akd_jax.methods.players import BATCH_STATS
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, sgd
 
@@ -90,7 +90,7 @@ def test_batch_and_running_statistics_give_other_losses(game):
 def test_the_default_is_the_references_behaviour():
     default, moving = (make_game(**settings) for settings in ({}, {"other_player": "moving"}))
     key = jax.random.key(0)
-    states = [jax.jit(g.method.turns["large"])(g.state, g.teacher_variables, key)[0] for g in (default, moving)]
+    states = [jax.jit(g.method.turns["large"].round)(g.state, g.teacher_variables, key)[0] for g in (default, moving)]
     assert equal(*states)
 
 
@@ -106,9 +106,33 @@ def test_no_gradient_reaches_the_teacher(game):
 def test_turns_share_the_generator_and_its_optimizer(game):
     state, key = game.state, jax.random.key(0)
     for name in ("large", "small", "large"):
-        state, metrics = jax.jit(game.method.turns[name])(state, game.teacher_variables, key)
+        state, metrics = jax.jit(game.method.turns[name].round)(state, game.teacher_variables, key)
         assert set(metrics) == {"student_loss", "generator_loss"}
     adam_state = state.generator.opt_state[0]
     assert adam_state.count == 3
-    assert state.step == 3
-    assert [jnp.size(adam_state.count), *game.method.turns] == [1, "large", "small"]
+
+
+def test_turns_say_what_they_are(game):
+    assert list(game.method.turns) == ["large", "small"]
+    for name, turn in game.method.turns.items():
+        assert turn.students == (name,)
+        assert turn.images == (2 + 1) * BATCH
+
+
+def test_schedules_are_as_long_as_the_run():
+    sizes = {}
+
+    def sized(name):
+        def optimizer(updates):
+            sizes[name] = updates
+            return adam(constant(1e-3))
+
+        return optimizer
+
+    make_game(student_steps=3, rounds=7, student_optimizer=sized("student"), generator_optimizer=sized("generator"))
+    assert sizes == {"student": 3 * 7, "generator": 2 * 7}
+
+
+def test_sample_draws_any_number(game):
+    images = game.method.sample(game.state, jax.random.key(0), num=3)
+    assert images.shape == (3, 8, 8, 1)

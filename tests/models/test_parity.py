@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
 
@@ -25,14 +26,14 @@ NETWORKS = {
 
 
 def batch_norm_inputs(module, inputs):
-    """{layer's name: (mean, biased variance)} of every batch norm's input while the module sees `inputs`."""
+    """{layer's name: mean and biased variance} of every batch norm's input while the module sees `inputs`."""
     noted = {}
 
     def note(name):
         def hook(_, arguments):
             x = arguments[0].detach()
             axes = (0, 2, 3)
-            noted[name] = x.mean(axes).numpy(), x.var(axes, unbiased=False).numpy()
+            noted[name] = {"mean": x.mean(axes).numpy(), "var": x.var(axes, unbiased=False).numpy()}
 
         return hook
 
@@ -64,11 +65,10 @@ def test_classifier(name, train):
         variables = variables_of(module, network, inputs)
         wanted, layers = batch_norm_inputs(module, shown)
         outputs, _ = jax.jit(lambda v, x: network.apply(v, x, train=train))(variables, inputs)
-        ours = [ours for _, ours in sorted(outputs.batch_norm_inputs.items())]
-    theirs = [layers[key] for key in sorted(layers, key=_our_name)]
-    assert len(ours) == len(theirs) == len(layers)
-    for own, other in zip(ours, theirs, strict=True):
-        assert close(own[0], other[0]) and close(own[1], other[1])
+        ours = flatten_dict(jax.tree.map(np.asarray, outputs.batch_norm_inputs), sep="/")
+    theirs = {f"{_our_name(name)}/{what}": value for name, both in layers.items() for what, value in both.items()}
+    assert ours.keys() == theirs.keys()
+    assert all(close(ours[name], theirs[name]) for name in ours)
     assert close(outputs.logits, wanted.numpy())
 
 

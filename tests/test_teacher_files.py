@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import akd_jax
-from akd_jax import checkpoint, data, digits, teacher
+from akd_jax import checkpoint, data, digits, teacher_files, workdir
 from akd_jax.config import TeacherConfig
 from akd_jax.data import Images
 from akd_jax.errors import InputError
@@ -22,12 +22,12 @@ ARCH = "resnet18_8x_w8"
 
 @pytest.fixture(scope="module")
 def converted():
-    return teacher.convert(CHECKPOINT, arch=ARCH, **NORMALISATION)
+    return teacher_files.convert(CHECKPOINT, arch=ARCH, **NORMALISATION)
 
 
 @pytest.fixture
 def saved(converted, tmp_path):
-    teacher.save(tmp_path / "teacher", *converted)
+    teacher_files.save(tmp_path / "teacher", *converted)
     return tmp_path / "teacher"
 
 
@@ -39,17 +39,17 @@ def test_converted(converted):
 
 
 def test_measured_on_the_digits(converted):
-    assert teacher.measure_top1(*converted, data.load("digits", "test")) >= 0.985
+    assert teacher_files.measure_top1(*converted, data.load("digits", "test")) >= 0.985
 
 
 def test_measured_on_images_of_other_channels(converted):
     held = Images(np.zeros((2, 16, 16, 3), np.uint8), np.zeros(2, np.int32))
     with pytest.raises(InputError, match="3 channels, the teacher takes 1"):
-        teacher.measure_top1(*converted, held)
+        teacher_files.measure_top1(*converted, held)
 
 
 def test_read_back_bitwise(converted, saved):
-    info, variables = teacher.read(saved)
+    info, variables = teacher_files.read(saved)
     assert info == converted[0]
     assert jax.tree.structure(variables) == jax.tree.structure(converted[1])
     for ours, theirs in zip(jax.tree.leaves(variables), jax.tree.leaves(converted[1]), strict=True):
@@ -59,17 +59,17 @@ def test_read_back_bitwise(converted, saved):
 def test_loaded_from_either_form(converted, saved):
     for path in (CHECKPOINT, saved):
         config = TeacherConfig(path=str(path), arch=ARCH, **NORMALISATION)
-        assert teacher.load(config)[0].digest == converted[0].digest
+        assert teacher_files.load(config)[0].digest == converted[0].digest
 
 
 def test_an_existing_directory_stays(converted, saved):
-    before = (saved / teacher.INFO).read_bytes()
+    before = (saved / workdir.TEACHER).read_bytes()
     with pytest.raises(InputError, match="exists: give --overwrite"):
-        teacher.save(saved, *converted)
-    assert (saved / teacher.INFO).read_bytes() == before
+        teacher_files.save(saved, *converted)
+    assert (saved / workdir.TEACHER).read_bytes() == before
     info = dataclasses.replace(converted[0], top1={"digits": 0.5})
-    teacher.save(saved, info, converted[1], overwrite=True)
-    assert teacher.read(saved)[0].top1 == {"digits": 0.5}
+    teacher_files.save(saved, info, converted[1], overwrite=True)
+    assert teacher_files.read(saved)[0].top1 == {"digits": 0.5}
     assert [path.name for path in saved.parent.iterdir()] == ["teacher"]  # nothing beside it is left
 
 
@@ -78,21 +78,23 @@ def test_changed_arrays_are_refused(converted, saved):
     changed = jax.tree.map(np.copy, variables)
     changed.params["fc"]["bias"][0] += 1
     other = saved.with_name("other")
-    teacher.save(other, info, changed)
+    teacher_files.save(other, info, changed)
     with pytest.raises(InputError, match="not those that were saved"):
-        teacher.read(other)
+        teacher_files.read(other)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax drops its other reads
 def test_damaged_arrays_are_refused(converted, saved):
     """Whatever file is cut short, nobody gets other numbers."""
-    files = [path for path in (saved / teacher.ARRAYS).rglob("*") if path.is_file() and path.stat().st_size > 1000]
+    files = [
+        path for path in (saved / teacher_files.ARRAYS).rglob("*") if path.is_file() and path.stat().st_size > 1000
+    ]
     refused = 0
     for path in files:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         try:
-            _, variables = teacher.read(saved)
+            _, variables = teacher_files.read(saved)
         except InputError:
             refused += 1
         else:  # a file that holds no array
@@ -114,22 +116,22 @@ def test_damaged_arrays_are_refused(converted, saved):
     ],
 )
 def test_a_changed_description_is_refused(saved, change):
-    path = saved / teacher.INFO
+    path = saved / workdir.TEACHER
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=str(saved)):
-        teacher.read(saved)
+        teacher_files.read(saved)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", None])
 def test_no_description(saved, content):
-    (saved / teacher.INFO).unlink() if content is None else (saved / teacher.INFO).write_text(content)
+    (saved / workdir.TEACHER).unlink() if content is None else (saved / workdir.TEACHER).write_text(content)
     with pytest.raises(InputError, match="holds no teacher"):
-        teacher.read(saved)
+        teacher_files.read(saved)
 
 
 def test_another_architecture_names_every_difference():
     with pytest.raises(InputError) as caught:
-        teacher.convert(CHECKPOINT, arch="resnet10_8x_w8", **NORMALISATION)
+        teacher_files.convert(CHECKPOINT, arch="resnet10_8x_w8", **NORMALISATION)
     message = str(caught.value)
     assert "\n" not in message
     unexpected = message.partition("unexpected: ")[2]
@@ -147,10 +149,10 @@ def test_another_architecture_names_every_difference():
 )
 def test_what_cannot_be_converted(changes, says):
     with pytest.raises(InputError, match=says):
-        teacher.convert(CHECKPOINT, **{"arch": ARCH, **NORMALISATION, **changes})
+        teacher_files.convert(CHECKPOINT, **{"arch": ARCH, **NORMALISATION, **changes})
 
 
 def test_a_missing_teacher_says_how_to_get_one(tmp_path):
     config = TeacherConfig(path=str(tmp_path / "none"), arch=ARCH, **NORMALISATION)
     with pytest.raises(InputError, match=r"--config\.teacher\.path .*convert_teacher\.py"):
-        teacher.load(config)
+        teacher_files.load(config)

@@ -1,0 +1,28 @@
+"""Files that are whole or not there: written beside the goal, then moved onto it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from akd_jax.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """A reader, or a kill, never meets half of it."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text)
+    os.replace(scratch, path)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Raises ValueError for NaN and infinity, which JSON does not have."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises InputError if it is missing or broken."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error})") from None

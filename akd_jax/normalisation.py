@@ -1,0 +1,19 @@
+"""The usual constants of (x / 255 - mean) / std, of each data set's own training images."""
+
+from typing import NamedTuple
+
+from akd_jax import digits
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation on the 0..1 scale, one a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+NORMALISATIONS = {
+    "cifar10": Normalisation((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": Normalisation((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "digits": Normalisation((digits.MEAN,), (digits.STD,)),
+}

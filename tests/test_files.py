@@ -1,0 +1,25 @@
+"""Files that are whole or not there."""
+
+import json
+import os
+
+import pytest
+
+from akd_jax import files
+
+
+def test_what_is_not_json_leaves_the_old_file(tmp_path):
+    path = tmp_path / "summary.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(ValueError):
+        files.write_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": 1}
+
+
+def test_a_kill_before_the_end_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "summary.json"
+    files.write_json(path, {"a": 1})
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        files.write_json(path, {"a": 2})
+    assert files.read_json(path) == {"a": 1}
