@@ -5,7 +5,8 @@
 The teacher is the ResNet-18 of tests/torch_reference.py at an eighth of its width, on [B, 1, 16, 16] images
 normalised by `akd_jax.digits.normalise`. It sees the train part only; the recipe below was chosen by the
 validation part among some dozen (SGD or AdamW, with or without mixup and label smoothing, stronger or weaker
-augmentation), and the test part is read once, after training.
+augmentation), the strong mixup and the random backgrounds by how reliably data-free students reach the teacher on
+the validation part (without them it takes luck: 74 to 98 %, by seed). The test part is read once, after training.
 """
 
 import argparse

@@ -6,6 +6,7 @@ all against one generator with one optimizer state.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,18 +21,23 @@ SizedOptimizer = Callable[[int], optax.GradientTransformation]
 """(updates in the whole run) -> an optimizer whose schedule is that long."""
 
 
-def student_step(
-    name: str,
-    teacher: Network,
-    student: Network,
-    generator: Network,
-    *,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    sample_latents: Callable[[Array], Array],
-    generator_mode: Callable,
-) -> Step:
-    """The named student takes one step down on a fresh batch of images; metrics: student_loss."""
+class Match(NamedTuple):
+    """One student against the generator.
+
+    name: the student's in the state. sample_latents: (key) -> latents [B, Z].
+    """
+
+    name: str
+    teacher: Network
+    student: Network
+    generator: Network
+    objective: Objective
+    sample_latents: Callable[[Array], Array]
+
+
+def student_step(match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable) -> Step:
+    """The student takes one step down on a fresh batch of images; metrics: student_loss."""
+    name, teacher, student, generator, objective, sample_latents = match
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         player = state.students[name]
@@ -52,18 +58,9 @@ def student_step(
     return step
 
 
-def generator_step(
-    name: str,
-    teacher: Network,
-    student: Network,
-    generator: Network,
-    *,
-    objective: Objective,
-    optimizer: optax.GradientTransformation,
-    sample_latents: Callable[[Array], Array],
-    student_mode: Callable,
-) -> Step:
-    """The generator takes one step against the named student; metrics: generator_loss."""
+def generator_step(match: Match, optimizer: optax.GradientTransformation, *, student_mode: Callable) -> Step:
+    """The generator takes one step against the student; metrics: generator_loss."""
+    name, teacher, student, generator, objective, sample_latents = match
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         player, opponent = state.generator, state.students[name]
@@ -112,11 +109,9 @@ def adversarial(
     of_generator = generator_optimizer(rounds * len(students))
 
     def turn(name: str) -> Turn:
-        networks = (name, teacher, students[name], generator)
-        shared = {"objective": objective, "sample_latents": latents}
-        student = student_step(*networks, optimizer=of_student, generator_mode=mode, **shared)
-        opponent = generator_step(*networks, optimizer=of_generator, student_mode=mode, **shared)
-        round = in_turn(repeat(student, student_steps), opponent)
+        match = Match(name, teacher, students[name], generator, objective, latents)
+        student = student_step(match, of_student, generator_mode=mode)
+        round = in_turn(repeat(student, student_steps), generator_step(match, of_generator, student_mode=mode))
         return Turn(round, students=(name,), images=(student_steps + 1) * batch_size)
 
     def init(key: Array) -> AKDState:

@@ -4,7 +4,7 @@ import jax
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
-from akd_jax.methods.adversarial import generator_step, student_step
+from akd_jax.methods.adversarial import Match, generator_step, student_step
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, sgd
@@ -22,18 +22,18 @@ def game():
     return make_game()
 
 
-def student(game, mode="moving", rate=0.01, objective=OBJECTIVES["l1"]):
-    networks = ("large", game.teacher, game.students["large"], game.generator)
-    optimizer = sgd(constant(rate), momentum=0.9, weight_decay=0.0)
-    settings = {"objective": objective, "sample_latents": fixed, "generator_mode": BATCH_STATS[mode]}
-    # The state of the optimizer that the game began with fits: the same chain.
-    return jax.jit(student_step(*networks, optimizer=optimizer, **settings))
+def match(game):
+    return Match("large", game.teacher, game.students["large"], game.generator, OBJECTIVES["l1"], fixed)
 
 
-def generator(game, mode="moving", rate=1e-3):
-    networks = ("large", game.teacher, game.students["large"], game.generator)
-    settings = {"objective": OBJECTIVES["l1"], "sample_latents": fixed, "student_mode": BATCH_STATS[mode]}
-    return jax.jit(generator_step(*networks, optimizer=adam(constant(rate)), **settings))
+def student(game, mode="moving"):
+    # A chain like the one that the game's state began with, so that its state fits.
+    optimizer = sgd(constant(0.01), momentum=0.9, weight_decay=0.0)
+    return jax.jit(student_step(match(game), optimizer, generator_mode=BATCH_STATS[mode]))
+
+
+def generator(game, mode="moving"):
+    return jax.jit(generator_step(match(game), adam(constant(1e-3)), student_mode=BATCH_STATS[mode]))
 
 
 def play(step, game, times=1):
