@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
+from hlo import CANONICAL, convolution_labels
 from jax import export
 
 from akd_jax.config import from_dict
@@ -41,7 +42,9 @@ def test_a_tiny_round(name, variant):
     state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
     assert list(experiment.method.turns) == list(config.students)
     turn = run_rounds(experiment.method.turns[config.students[-1]].round, 1)
-    moved, metrics = jax.jit(turn)(state, teacher_variables, key)
+    program = jax.jit(turn).lower(state, teacher_variables, key).compile()
+    assert convolution_labels(program) == CANONICAL
+    moved, metrics = program(state, teacher_variables, key)
     assert moved.step == 1
     assert all(jnp.isfinite(value).all() and value.shape == (1,) for value in metrics.values())
 
