@@ -46,8 +46,8 @@ class TeacherConfig:
     std: tuple[float, ...]
 
     def __post_init__(self):
-        _check("std", self.std, all(math.isfinite(x) and x > 0 for x in self.std), "finite numbers above 0")
-        _check("mean", self.mean, all(map(math.isfinite, self.mean)), "finite numbers")
+        _check("std", self.std, all(0 < x <= 1 for x in self.std), "above 0 and at most 1, of pixels divided by 255")
+        _check("mean", self.mean, all(0 <= x <= 1 for x in self.mean), "in [0, 1], of pixels divided by 255")
         _check("mean", self.mean, len(self.mean) == len(self.std) > 0, "as many numbers as std, one a channel")
 
 
@@ -106,16 +106,21 @@ class AdamConfig(RateConfig):
 class AdversarialConfig:
     """The adversarial family's own settings.
 
-    objective: a name of OBJECTIVES. other_player: a name of BATCH_STATS, how the player whose step it is not takes
-    part. student_steps: in a round, before its one generator step.
+    objective: a name of OBJECTIVES; temperature: of the logits, where the objective has one. diversity: weight in the
+    generator's loss of its images' mean cosine similarity. other_player: a name of BATCH_STATS, how the player whose
+    step it is not takes part. student_steps: in a round, before its one generator step.
     """
 
     objective: str = "l1"
+    temperature: float = 4.0
+    diversity: float = 0.0
     other_player: str = "moving"
     student_steps: int = 15
 
     def __post_init__(self):
         _check_counts(self, "student_steps")
+        _check_finite(self, 0, "diversity")
+        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
 
 
 @dataclass(frozen=True)

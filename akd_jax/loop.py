@@ -33,7 +33,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     Raises InputError, before anything is written, for settings, a teacher or data that cannot be used, and
     NonFiniteError if a loss is not finite.
     """
-    run, state = prepare(config, directory, force=force)
+    run, state = prepare(config, directory, force=force or dry_run)
     introduce(run)
     if dry_run:
         plan = run.plan(0)
@@ -47,9 +47,9 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
             now = progress.restore(checkpoints, latest, now)
             say(f"resuming from round {latest}")
         # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-        metrics.rewind(directory / workdir.METRICS, now.round)
-        teacher_files.write_info(directory, run.teacher)
         files.write_json(directory / workdir.CONFIG, to_dict(config))
+        teacher_files.write_info(directory, run.teacher)
+        metrics.rewind(directory / workdir.METRICS, now.round)
         if latest is None and not run.rounds_in_all:
             _conclude(run, now, epoch=0, finished=True)
             progress.save(checkpoints, now)

@@ -34,8 +34,10 @@ def save_png(path: Path, pixels: np.ndarray, scale: int = 1) -> None:
 
 
 def save_samples(directory: Path, pixels: np.ndarray) -> None:
-    """uint8 [N, H, W, C] as grid.png and image_000.png ..."""
+    """uint8 [N, H, W, C] as grid.png and image_000.png ..., instead of those that an earlier call left there."""
     directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob("image_[0-9][0-9][0-9]*.png"):
+        old.unlink()
     save_png(directory / "grid.png", tile(pixels))
     for index, image in enumerate(pixels):
         save_png(directory / f"image_{index:03d}.png", image)

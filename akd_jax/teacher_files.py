@@ -72,9 +72,11 @@ def convert(
 
 
 def save(directory: Path, teacher: Teacher, variables: Variables, *, overwrite: bool = False) -> None:
-    """Writes the teacher beside the goal first, so that an interruption leaves nothing half done."""
-    if directory.exists() and not overwrite:
-        raise InputError(f"{directory} exists: give --overwrite, or another --out")
+    """Writes the teacher beside the goal first, so that an interruption leaves nothing half done.
+
+    overwrite: replaces a directory that `save` wrote, and no other. Raises InputError for any that may not be replaced.
+    """
+    check_replaceable(directory, overwrite=overwrite)
     directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
@@ -85,6 +87,18 @@ def save(directory: Path, teacher: Teacher, variables: Variables, *, overwrite: 
         if directory.exists():
             os.rename(directory, Path(scratch) / "old")
         os.rename(new, directory)
+
+
+def check_replaceable(directory: Path, *, overwrite: bool) -> None:
+    """Raises InputError where something is in the way that is no teacher, or a teacher that shall stay."""
+    if not directory.exists():
+        return
+    if not overwrite:
+        raise InputError(f"{directory} exists: give --overwrite, or another --out")
+    if not directory.is_dir() or {path.name for path in directory.iterdir()} - {workdir.TEACHER, ARRAYS}:
+        raise InputError(
+            f"{directory} holds other things than a converted teacher, which are not replaced: another --out"
+        )
 
 
 def load(config: TeacherConfig) -> tuple[Teacher, Variables]:

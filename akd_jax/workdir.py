@@ -42,11 +42,17 @@ def newest() -> Path:
 def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) -> None:
     """Raises InputError where `directory` cannot be written, or holds a run with other settings or teacher."""
     check_writable(directory, "--workdir")
-    if not (directory / CONFIG).exists() or force:
+    if not (directory / CONFIG).exists():
+        # A run that was killed before it wrote its settings has left this much.
+        others = [p.name for p in directory.glob("*") if p.name != CHECKPOINTS and not p.name.startswith(".")]
+        if others:
+            raise InputError(f"{directory} is no run, and not empty ({others[0]}, ...): give another --workdir")
+        return
+    if force:
         return
     changed = differences(to_dict(from_dict(files.read_json(directory / CONFIG))), to_dict(config))
-    saved_digest = files.read_json(directory / TEACHER).get("digest")
-    if saved_digest != teacher_digest:
+    saved_digest = files.read_json(directory / TEACHER).get("digest") if (directory / TEACHER).exists() else None
+    if saved_digest not in (None, teacher_digest):
         changed["the teacher's digest"] = (saved_digest, teacher_digest)
     refused = {key: values for key, values in changed.items() if not _is_free(key)}
     if refused:

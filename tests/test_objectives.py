@@ -1,10 +1,14 @@
-"""Losses with the arithmetic written out."""
+"""Losses with the arithmetic written out, and against PyTorch's."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from akd_jax.objectives import OBJECTIVES, l1
+from akd_jax.objectives import OBJECTIVES, diversity, kl, l1, log_l1, mse
 from akd_jax.types import Outputs
+
+TEMPERATURE = 4.0
 
 
 def outputs(logits):
@@ -18,13 +22,64 @@ def test_l1_is_the_mean_over_classes_for_each_image():
     assert l1(TEACHER, STUDENT).tolist() == pytest.approx([(0 + 2 + 3) / 3, 1])
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
-def test_the_players_want_opposite_things(objective):
-    student, generator = objective.student_loss(TEACHER, STUDENT), objective.generator_loss(TEACHER, STUDENT)
-    assert student.shape == generator.shape == (2,)
-    assert (student == -generator).all()
+def test_mse():
+    assert mse(TEACHER, STUDENT).tolist() == pytest.approx([(0 + 4 + 9) / 3, 3])
 
 
-def test_other_shapes_are_refused():
+def test_log_l1():
+    assert float(log_l1(TEACHER, STUDENT)) == pytest.approx(np.log(1 + (5 / 3 + 1) / 2))
+
+
+def test_kl_by_hand():
+    p, q = (np.exp(o.logits / TEMPERATURE) for o in (TEACHER, STUDENT))
+    p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
+    wanted = TEMPERATURE**2 * (p * np.log(p / q)).sum(-1)
+    assert kl(TEMPERATURE)(TEACHER, STUDENT).tolist() == pytest.approx(wanted.tolist(), rel=1e-5)
+
+
+def test_kl_is_pytorchs_batchmean():
+    torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+    teacher, student = (torch.tensor(np.asarray(o.logits)) / TEMPERATURE for o in (TEACHER, STUDENT))
+    divergence = torch.nn.functional.kl_div(student.log_softmax(-1), teacher.softmax(-1), reduction="batchmean")
+    ours = kl(TEMPERATURE)(TEACHER, STUDENT).mean()
+    assert float(ours) == pytest.approx(TEMPERATURE**2 * float(divergence), rel=1e-5)
+
+
+def test_kl_bears_logits_of_any_size():
+    far = outputs([[1e4, 0.0, -1e4]])
+    assert jnp.isfinite(
+        jax.grad(lambda x: kl(1.0)(far, outputs([[0.0, 1.0, 2.0]]).replace(logits=x)).sum())(far.logits)
+    ).all()
+
+
+def test_diversity():
+    same, opposite = jnp.ones((2, 2, 2, 1)), jnp.stack([jnp.ones((2, 2, 1)), -jnp.ones((2, 2, 1))])
+    assert float(diversity(same)) == pytest.approx(1)
+    assert float(diversity(opposite)) == pytest.approx(-1)
+    # Three images, two of them the same, the third at a right angle: one pair in three is alike.
+    three = jnp.array([[1.0, 0], [2.0, 0], [0, 3.0]]).reshape(3, 1, 2, 1)
+    assert float(diversity(three)) == pytest.approx(1 / 3)
+    assert float(diversity(jnp.zeros((2, 2, 2, 1)))) == 0  # black images have no direction
+
+
+@pytest.mark.parametrize("make", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_the_players_want_opposite_things(make):
+    def gradient(loss):
+        return jax.grad(lambda logits: loss(TEACHER, STUDENT.replace(logits=logits)).mean())(STUDENT.logits)
+
+    objective = make(TEMPERATURE)
+    student, generator = gradient(objective.student_loss), gradient(objective.generator_loss)
+    assert jnp.linalg.norm(student) > 0
+    cosine = (student * generator).sum() / (jnp.linalg.norm(student) * jnp.linalg.norm(generator))
+    assert float(cosine) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("make", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_agreement_costs_nothing(make):
+    assert jnp.allclose(make(TEMPERATURE).student_loss(TEACHER, TEACHER), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [l1, mse, log_l1, kl(1.0)])
+def test_other_shapes_are_refused(loss):
     with pytest.raises(AssertionError):
-        l1(TEACHER, outputs([[1, 2], [3, 4]]))
+        loss(TEACHER, outputs([[1, 2], [3, 4]]))

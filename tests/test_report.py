@@ -74,3 +74,10 @@ def test_curves(tmp_path):
     pictures = [(tmp_path / f"{name}.png").read_bytes() for name in ("none", "losses", "all")]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures)
     assert len(set(pictures)) == 3  # each kind of row leaves its line
+
+
+def test_samples_replace_those_of_an_earlier_call(tmp_path):
+    (tmp_path / "image_of_mine.png").write_text("")
+    report.save_samples(tmp_path, np.zeros((3, 2, 2, 1), np.uint8))
+    report.save_samples(tmp_path, np.zeros((1, 2, 2, 1), np.uint8))
+    assert {path.name for path in tmp_path.iterdir()} == {"grid.png", "image_000.png", "image_of_mine.png"}

@@ -156,3 +156,10 @@ def test_a_missing_teacher_says_how_to_get_one(tmp_path):
     config = TeacherConfig(path=str(tmp_path / "none"), arch=ARCH, **NORMALISATION)
     with pytest.raises(InputError, match=r"--config\.teacher\.path .*convert_teacher\.py"):
         teacher_files.load(config)
+
+
+def test_overwriting_spares_whatever_is_no_teacher(saved, converted):
+    (saved / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="other things than a converted teacher"):
+        teacher_files.save(saved, *converted, overwrite=True)
+    assert (saved / "notes.txt").read_text() == "mine"

@@ -103,3 +103,12 @@ def test_broken_settings_file(run):
     (run / workdir.CONFIG).write_text('{"name":')
     with pytest.raises(InputError, match=r"config\.json cannot be read"):
         check(run)
+
+
+def test_a_directory_of_other_things_is_no_workdir(tmp_path):
+    """A converted teacher, above all, whose record a run would overwrite."""
+    (tmp_path / workdir.CHECKPOINTS).mkdir()
+    check(tmp_path)  # as a run leaves it that was killed at once
+    files.write_json(tmp_path / workdir.TEACHER, {"digest": DIGEST})
+    with pytest.raises(InputError, match=r"is no run, and not empty \(teacher\.json"):
+        check(tmp_path, force=True)

@@ -38,7 +38,7 @@ def make_networks():
 def make_game(method="akd", student_steps=2, **settings) -> Game:
     networks = make_networks()
     settings = {
-        "objective": OBJECTIVES["l1"],
+        "objective": OBJECTIVES["l1"](1.0),
         "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
         "generator_optimizer": lambda updates: adam(constant(1e-3)),
         "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS)),

@@ -48,13 +48,15 @@ def _count(text: str) -> int:
 
 def _convert(arguments: list[str]) -> None:
     flags = _parser().parse_args(arguments)
-    if not flags.checkpoint.exists():
+    if not flags.checkpoint.is_file():
         raise InputError(
-            f"no checkpoint at {flags.checkpoint}: give the path of the .pth file that your PyTorch training saved"
+            f"no checkpoint file at {flags.checkpoint}: give the path of the .pth file that your PyTorch training saved"
         )
     out = flags.out or flags.checkpoint.with_suffix("")
-    if out.exists() and not flags.overwrite:
+    if out.exists() and not flags.overwrite:  # again when writing; here before anything slow
         raise InputError(f"{out} exists: give --overwrite, or another --out")
+    if (flags.mean is None) != (flags.std is None):
+        raise InputError("--mean and --std go together: give both, or neither")
     workdir.check_writable(out.absolute().parent, "--out")
     usual = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
     # Checked as train.py checks them.

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from absl import logging
+
 from akd_jax.errors import InputError, NonFiniteError
 
 FAILED, INPUT, HALTED, INTERRUPTED = 1, 2, 3, 130
@@ -19,6 +21,7 @@ class Parser(argparse.ArgumentParser):
 
 def ending(command: Callable[[], None]) -> NoReturn:
     """Runs the command and exits: 0, or the status of its error after one line on stderr."""
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every setting it corrects
     try:
         command()
     except InputError as error:

@@ -58,8 +58,19 @@ def student_step(match: Match, optimizer: optax.GradientTransformation, *, gener
     return step
 
 
-def generator_step(match: Match, optimizer: optax.GradientTransformation, *, student_mode: Callable) -> Step:
-    """The generator takes one step against the student; metrics: generator_loss."""
+def no_penalty(images: Array) -> float:
+    """Images may be whatever they are."""
+    return 0.0
+
+
+def generator_step(
+    match: Match,
+    optimizer: optax.GradientTransformation,
+    *,
+    student_mode: Callable,
+    image_penalty: Callable[[Array], Array | float] = no_penalty,
+) -> Step:
+    """The generator takes one step against the student; metrics: generator_loss, with the penalty on its images."""
     name, teacher, student, generator, objective, sample_latents = match
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
@@ -70,7 +81,8 @@ def generator_step(match: Match, optimizer: optax.GradientTransformation, *, stu
             images, batch_stats = generator.apply(Variables(params, player.batch_stats), latents, train=True)
             target, _ = teacher.apply(teacher_variables, images, train=False)
             outputs, student_stats = student_mode(student, opponent.variables, images)
-            return objective.generator_loss(target, outputs).mean(), (batch_stats, student_stats)
+            value = objective.generator_loss(target, outputs).mean() + image_penalty(images)
+            return value, (batch_stats, student_stats)
 
         (value, (batch_stats, student_stats)), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
         state = state.replace(
@@ -95,6 +107,7 @@ def adversarial(
     student_steps: int,
     rounds: int,
     other_player: str = "moving",
+    image_penalty: Callable[[Array], Array | float] = no_penalty,
 ) -> Method:
     """A turn for each student: `student_steps` student steps, then one generator step.
 
@@ -102,6 +115,7 @@ def adversarial(
     rounds: of each turn in the whole run, which sizes the optimizers' schedules.
     other_player: a name of BATCH_STATS. The seed and DFAD keep both players in training mode throughout, so
       a student step moves the generator's running statistics and a generator step the student's ("moving").
+    image_penalty: images [B, H, W, C] -> [], added to the generator's loss.
     """
     mode = BATCH_STATS[other_player]
     latents = partial(sample_latents, num=batch_size)
@@ -111,7 +125,8 @@ def adversarial(
     def turn(name: str) -> Turn:
         match = Match(name, teacher, students[name], generator, objective, latents)
         student = student_step(match, of_student, generator_mode=mode)
-        round = in_turn(repeat(student, student_steps), generator_step(match, of_generator, student_mode=mode))
+        opponent = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
+        round = in_turn(repeat(student, student_steps), opponent)
         return Turn(round, students=(name,), images=(student_steps + 1) * batch_size)
 
     def init(key: Array) -> AKDState:

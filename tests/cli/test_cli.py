@@ -357,8 +357,8 @@ def test_converted_teacher(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "no checkpoint at teacher/best_resnet34_cifar100.pth"),
-        (("nowhere.pth",), "no checkpoint at nowhere.pth"),
+        ((), "no checkpoint file at teacher/best_resnet34_cifar100.pth"),
+        (("nowhere.pth",), "no checkpoint file at nowhere.pth"),
         ((*W8,), "1 channels"),
         ((CHECKPOINT, "--arch", "resnet10_8x_w8", "--data", "digits"), "layer1.1.conv1.weight"),
         ((CHECKPOINT, "--arch", "nobody", "--data", "digits"), "resnet18_8x_w8"),
@@ -367,6 +367,8 @@ def test_converted_teacher(tmp_path, capsys):
         ((*W8, "--data", "digits", "--num_classes", "-3"), "not a whole number, at least 1"),
         ((*W8, "--data", "digits", "--num_classes", "7"), "fc.weight"),
         ((*W8, "--mean", "0.3", "--std", "0"), "std=(0.0,)"),
+        ((*W8, "--mean", "77", "--std", "0.3"), "divided by 255"),
+        ((*W8, "--mean", "0.3"), "--mean and --std go together"),
         ((*W8, "--mean", "0.3", "--std", "nan"), "std=(nan,)"),
         ((*W8, "--mean", "0.3,x", "--std", "0.3"), "--mean"),
     ],

@@ -1,6 +1,7 @@
 """The game's mathematics: who moves, where to, and what stays."""
 
 import jax
+import jax.numpy as jnp
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
@@ -23,7 +24,7 @@ def game():
 
 
 def match(game):
-    return Match("large", game.teacher, game.students["large"], game.generator, OBJECTIVES["l1"], fixed)
+    return Match("large", game.teacher, game.students["large"], game.generator, OBJECTIVES["l1"](1.0), fixed)
 
 
 def student(game, mode="moving"):
@@ -52,6 +53,20 @@ def test_student_lowers_the_disagreement(game):
 def test_generator_raises_it(game):
     _, losses = play(generator(game), game, times=6)
     assert -losses[-1] > -losses[0] > 0
+
+
+def test_a_penalty_on_the_images_is_in_the_generators_loss_and_gradient(game):
+    settings = {"student_mode": BATCH_STATS["moving"]}
+    optimizer = adam(constant(1e-3))
+    plain = jax.jit(generator_step(match(game), optimizer, **settings))
+    same = jax.jit(generator_step(match(game), optimizer, **settings, image_penalty=lambda images: 2.0))
+    fined = jax.jit(
+        generator_step(match(game), optimizer, **settings, image_penalty=lambda x: 100 * jnp.square(x[0]).mean())
+    )
+    (free, free_loss), (two, two_loss), (other, _) = (play(step, game) for step in (plain, same, fined))
+    assert two_loss[0] == pytest.approx(free_loss[0] + 2)
+    assert equal(free.generator.params, two.generator.params)
+    assert not equal(free.generator.params, other.generator.params)
 
 
 def test_student_step_moves_the_student_alone(game):
