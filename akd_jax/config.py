@@ -65,15 +65,25 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class RateConfig:
-    """learning_rate: its peak. schedule: "constant", or "cosine" down to `final` times the peak at the run's end."""
+    """learning_rate: its peak. schedule: "constant"; "cosine" down to `final` times the peak at the run's end; or
+    "multistep", a tenth from each of `milestones` on, which are shares of the run.
+    """
 
     learning_rate: float
     schedule: str = "constant"
     final: float = 0.0
+    milestones: tuple[float, ...] = ()
 
     def __post_init__(self):
         _check_finite(self, 0, "learning_rate", "final")
-        _check("schedule", self.schedule, self.schedule in ("constant", "cosine"), "constant or cosine")
+        names = ("constant", "cosine", "multistep")
+        _check("schedule", self.schedule, self.schedule in names, f"one of {', '.join(names)}")
+        _check(
+            "milestones",
+            self.milestones,
+            all(0 < m < 1 for m in self.milestones) and list(self.milestones) == sorted(set(self.milestones)),
+            "shares of the run, in (0, 1) and rising",
+        )
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _adversarial(config: Config) -> dict[str, Any]:
     }
 
 
-METHOD_SETTINGS: dict[str, Callable[[Config], dict[str, Any]]] = {"akd": _adversarial}
+METHOD_SETTINGS: dict[str, Callable[[Config], dict[str, Any]]] = {"akd": _adversarial, "dfad": _adversarial}
 """name of METHODS -> its own arguments, from its own group of the config."""
 
 
@@ -89,7 +89,9 @@ def _adam(config: AdamConfig, updates: int):
 
 def _rate(config: RateConfig, updates: int):
     steps = max(updates, 1)  # a run of no rounds
-    return optimizers.learning_rate(config.learning_rate, schedule=config.schedule, steps=steps, final=config.final)
+    return optimizers.learning_rate(
+        config.learning_rate, schedule=config.schedule, steps=steps, final=config.final, milestones=config.milestones
+    )
 
 
 def _normal(key: Array, *, num: int, latents: int) -> Array:

@@ -1,16 +1,22 @@
 """optax chains from numbers, with PyTorch's order of operations."""
 
+from collections.abc import Sequence
+
 import optax
 
 
-def learning_rate(peak: float, *, schedule: str, steps: int, final: float = 0.0) -> optax.Schedule:
+def learning_rate(
+    peak: float, *, schedule: str, steps: int, final: float = 0.0, milestones: Sequence[float] = ()
+) -> optax.Schedule:
     """Updates made so far -> learning rate.
 
-    schedule: "constant", or "cosine" from `peak` to `final * peak` over `steps` updates.
+    schedule: "constant"; "cosine" from `peak` to `final * peak` over `steps` updates; "multistep", a tenth of it from
+    each of the milestones on, which are shares of `steps`.
     """
     return {
         "constant": lambda: optax.constant_schedule(peak),
         "cosine": lambda: optax.cosine_decay_schedule(peak, steps, alpha=final),
+        "multistep": lambda: optax.piecewise_constant_schedule(peak, {round(m * steps): 0.1 for m in milestones}),
     }[schedule]()
 
 

@@ -112,6 +112,8 @@ def test_wrong_type(key, value):
         ("student_optimizer__learning_rate", -0.1),
         ("student_optimizer__final", -1.0),
         ("student_optimizer__weight_decay", math.nan),
+        ("student_optimizer__milestones", [0.4, 0.2]),
+        ("student_optimizer__milestones", [0.5, 1.0]),
         ("student_optimizer__momentum", 1.0),
         ("student_optimizer__momentum", -0.1),
         ("generator_optimizer__beta1", math.nan),

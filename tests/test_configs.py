@@ -17,7 +17,7 @@ from akd_jax.teacher import Teacher
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = {"xla_backend_optimization_level": 0}
-VARIANTS = [("akd", ""), ("akd", "digits")]
+VARIANTS = [("akd", ""), ("akd", "digits"), ("dfad", ""), ("dfad", "cifar10")]
 
 
 def test_every_config_is_here():

@@ -34,6 +34,11 @@ def test_adam():
     assert two_steps(adam(rate)) == pytest.approx(parameter, rel=1e-6)
 
 
+def test_multistep_falls_to_a_tenth_at_each_milestone():
+    rate = learning_rate(0.1, schedule="multistep", steps=500, milestones=(0.2, 0.4))
+    assert [float(rate(n)) for n in (0, 99, 100, 199, 200, 499)] == pytest.approx([0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3])
+
+
 def test_cosine_ends_at_its_share_of_the_peak():
     rate = learning_rate(0.1, schedule="cosine", steps=100, final=0.02)
     assert [float(rate(count)) for count in (0, 50, 100, 150)] == pytest.approx([0.1, 0.051, 0.002, 0.002])

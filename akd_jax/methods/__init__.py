@@ -8,4 +8,5 @@ from akd_jax.types import Method
 
 __all__ = ["BATCH_STATS", "METHODS"]
 
-METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial}
+# The seed's game is DFAD's with other numbers and a second student.
+METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial, "dfad": adversarial}

@@ -16,6 +16,12 @@ CASES = [  # size of the image, of the kernel, stride, padding
     (9, 1, 2, 0),
     (14, 7, 2, 3),
     (15, 7, 2, 3),
+    # Images smaller than the kernel, and a gradient that is.
+    (2, 3, 1, 1),
+    (2, 3, 2, 1),
+    (1, 3, 1, 1),
+    (4, 3, 2, 1),
+    (3, 3, 2, 1),
 ]
 
 
@@ -27,6 +33,15 @@ def plain(inputs, kernel, stride, padding):
 def gradients(function, inputs, kernel, stride, padding):
     weights = jnp.sin(jnp.arange(function(inputs, kernel, stride, padding).size, dtype=inputs.dtype))
     return jax.grad(lambda x, w: (function(x, w, stride, padding).ravel() * weights).sum(), (0, 1))(inputs, kernel)
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
+def test_outputs_equal_a_plain_convolution(size, kernel_size, stride, padding):
+    inputs = jax.random.normal(jax.random.key(0), (2, size, size, 3))
+    kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 3, 4))
+    own, wanted = (function(inputs, kernel, stride, padding) for function in (convolution, plain))
+    assert own.shape == wanted.shape
+    assert jnp.abs(own - wanted).max() <= 1e-5 * jnp.abs(wanted).max()
 
 
 @pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
@@ -48,10 +63,11 @@ def test_rectangular_images():
 
 def training_loop(function, stride, padding):
     def loop(inputs, kernel):
-        def body(kernel, _):
-            return kernel - jax.grad(lambda w: (function(inputs, w, stride, padding) ** 2).sum())(kernel), None
+        def body(both, _):
+            gradients = jax.grad(lambda x, w: (function(x, w, stride, padding) ** 2).sum(), (0, 1))(*both)
+            return jax.tree.map(jnp.subtract, both, gradients), None
 
-        return lax.scan(body, kernel, None, length=2)[0]
+        return lax.scan(body, (inputs, kernel), None, length=2)[0]
 
     return loop
 
@@ -60,7 +76,7 @@ def training_loop(function, stride, padding):
 def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride, padding):
     arguments = jnp.ones((2, size, size, 3)), jnp.ones((kernel_size, kernel_size, 3, 4))
     program = jax.jit(training_loop(convolution, stride, padding)).lower(*arguments).compile()
-    assert convolution_labels(program) == CANONICAL
+    assert convolution_labels(program) <= CANONICAL
 
 
 def test_the_check_sees_what_autodiff_writes():

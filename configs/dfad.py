@@ -1,0 +1,41 @@
+"""Data-free adversarial distillation (Fang et al. 2019, arXiv:1912.11006), with the numbers of its released code.
+
+python scripts/train.py --config configs/dfad.py           CIFAR-100, ResNet-34 -> ResNet-18, both for 32x32
+python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
+    Need teacher/resnet34_8x_cifar100.pth or teacher/resnet34_8x_cifar10.pth, and a GPU (on paper about 11 minutes on an
+    H200). Not yet run. Reported there: CIFAR-100 67.7 +- 0.3 % (teacher 77.5 %), CIFAR-10 93.3 %, best epoch on test.
+"""
+
+from ml_collections import ConfigDict
+
+from akd_jax.config import complete
+from akd_jax.normalisation import NORMALISATIONS
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    data = {"": "cifar100", "cifar10": "cifar10"}[variant]
+    # Both rates fall to a tenth at epochs 100 and 200 of 500.
+    decay = {"schedule": "multistep", "milestones": (0.2, 0.4)}
+    return ConfigDict(
+        complete(
+            {
+                "name": f"dfad:{variant}" if variant else "dfad",
+                "method": "dfad",
+                "teacher": {
+                    "path": f"teacher/resnet34_8x_{data}.pth",
+                    "arch": "resnet34_8x",
+                    # CIFAR-10's, for CIFAR-100 too.
+                    **NORMALISATIONS["cifar10_dfad"]._asdict(),
+                },
+                "students": ("resnet18_8x",),
+                "student_optimizer": {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4, **decay},
+                "generator_optimizer": {"learning_rate": 1e-3, **decay},
+                "batch_size": 256,
+                "image_size": 32,
+                "generator": {"latents": 256, "width": 64},
+                "adversarial": {"objective": "l1", "student_steps": 5},
+                "schedule": {"epochs": 500, "rounds_per_epoch": 50, "rounds_per_dispatch": 50},
+                "evaluation": {"data": data, "splits": ("test",), "every_epochs": 1},
+            }
+        )
+    )
