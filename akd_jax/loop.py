@@ -12,7 +12,8 @@ from tqdm import tqdm
 from akd_jax import files, metrics, progress, report, teacher_files, workdir
 from akd_jax.briefing import announce_cost, introduce, report_end, report_evaluation, say
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.config import Config, to_dict
+from akd_jax.config import Config
+from akd_jax.config_dict import to_dict
 from akd_jax.errors import NonFiniteError
 from akd_jax.evaluate import Measures
 from akd_jax.progress import Progress

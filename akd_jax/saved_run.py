@@ -7,7 +7,8 @@ import jax
 
 from akd_jax import files, progress, teacher_files, workdir
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.config import Config, from_dict
+from akd_jax.config import Config
+from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import Experiment, build, initial_state
 from akd_jax.progress import Progress

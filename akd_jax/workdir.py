@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from akd_jax import files
-from akd_jax.config import Config, differences, from_dict, to_dict
+from akd_jax.config import Config
+from akd_jax.config_dict import differences, from_dict, to_dict
 from akd_jax.errors import InputError
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"

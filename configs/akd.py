@@ -13,7 +13,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 import akd_jax
-from akd_jax.config import complete
+from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
 
 

@@ -8,7 +8,7 @@ python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
 
 from ml_collections import ConfigDict
 
-from akd_jax.config import complete
+from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
 
 

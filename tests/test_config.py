@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from akd_jax.config import Config, ConfigError, differences, from_dict, to_dict
+from akd_jax.config import Config, ConfigError
+from akd_jax.config_dict import differences, from_dict, to_dict
 
 
 def settings(**changes):

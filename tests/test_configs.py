@@ -9,7 +9,7 @@ import pytest
 from hlo import CANONICAL, convolution_labels
 from jax import export
 
-from akd_jax.config import from_dict
+from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
 from akd_jax.steps import run_rounds

@@ -23,6 +23,7 @@ ALLOWED = {
     "schedule": set(),
     "normalisation": {"digits"},
     "config": {"errors"},
+    "config_dict": {"config"},
     "files": {"errors"},
     "checkpoint": {"errors"},
     "models": {"types", "models"},
@@ -34,7 +35,7 @@ ALLOWED = {
     "data": {"digits", "errors"},
     "metrics": {"files"},
     "report": {"metrics"},
-    "workdir": {"config", "errors", "files"},
+    "workdir": {"config", "config_dict", "errors", "files"},
     "summary": {"", "config", "teacher"},
     "progress": {"checkpoint", "evaluate", "types"},
     # The assembly, where settings end, and what is above it.
@@ -44,11 +45,32 @@ ALLOWED = {
     "run": CORE | {"config", "data", "experiment", "teacher", "teacher_files", "workdir"},
     "briefing": {"progress", "run", "schedule", "summary"},
     "loop": CORE
-    | {"briefing", "checkpoint", "config", "errors", "files", "metrics", "progress", "report", "run"}
+    | {"briefing", "checkpoint", "config", "config_dict", "errors", "files", "metrics", "progress", "report", "run"}
     | {"summary", "teacher_files", "workdir"},
-    "saved_run": {"checkpoint", "config", "errors", "experiment", "files", "progress", "teacher", "teacher_files"}
+    "saved_run": {
+        "checkpoint",
+        "config",
+        "config_dict",
+        "errors",
+        "experiment",
+        "files",
+        "progress",
+        "teacher",
+        "teacher_files",
+    }
     | {"workdir"},
-    "cli": {"cli", "config", "data", "errors", "experiment", "loop", "normalisation", "report", "saved_run"}
+    "cli": {
+        "cli",
+        "config",
+        "config_dict",
+        "data",
+        "errors",
+        "experiment",
+        "loop",
+        "normalisation",
+        "report",
+        "saved_run",
+    }
     | {"teacher_files", "workdir"},
 }
 OWNERS = {

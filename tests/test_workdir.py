@@ -6,7 +6,7 @@ import re
 import pytest
 
 from akd_jax import files, workdir
-from akd_jax.config import from_dict
+from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 
 OLD = {

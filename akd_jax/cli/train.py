@@ -8,7 +8,8 @@ from ml_collections import config_flags
 
 from akd_jax import workdir
 from akd_jax.cli.exits import ending
-from akd_jax.config import Config, from_dict
+from akd_jax.config import Config
+from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 
 USAGE = """usage: train.py --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
