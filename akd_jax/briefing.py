@@ -23,8 +23,8 @@ def introduce(run: Run) -> None:
     say(f"teacher {run.teacher.arch}: {run.teacher.parameters:,} parameters, top-1 {accuracy or 'not measured'}")
     for name, count in run.parameters.items():
         say(f"student {name}: {count:,} parameters, {count / run.teacher.parameters:.1%} of the teacher's")
-    if not run.splits:
-        say("warning: no evaluation.data, so nobody will know how good the students are")
+    if run.unmeasured:
+        say(f"warning: nobody will know how good the students are: {run.unmeasured}")
 
 
 def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any]) -> None:
@@ -59,6 +59,8 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
 
 def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     """Where everything is."""
+    if summary["rounds"] < run.rounds_in_all:
+        say(f"stopped early: no student got better in {run.config.schedule.patience} evaluations")
     took = duration(summary["wall_seconds"])
     say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")
 

@@ -131,16 +131,24 @@ class AdversarialConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """An epoch is `rounds_per_epoch` rounds of every turn (against each student); a dispatch is at most
-    `rounds_per_dispatch` rounds in one compiled program.
+    """An epoch is `rounds_per_epoch` rounds of every turn; a dispatch is at most `rounds_per_dispatch` rounds in one
+    compiled program.
+
+    students: "alternating", a turn for each; or "joint", one turn in which all learn from the same images.
+    patience: evaluations in a row that no student may better its best top-1 on the first split before the run ends
+      early; 0 for never.
     """
 
     epochs: int = 100
     rounds_per_epoch: int = 100
     rounds_per_dispatch: int = 100
+    students: str = "alternating"
+    patience: int = 0
 
     def __post_init__(self):
-        _check("epochs", self.epochs, self.epochs >= 0, "a whole number, at least 0")
+        for key in ("epochs", "patience"):
+            _check(key, getattr(self, key), getattr(self, key) >= 0, "a whole number, at least 0")
+        _check("students", self.students, self.students in ("alternating", "joint"), "alternating or joint")
         _check_counts(self, "rounds_per_epoch", "rounds_per_dispatch")
 
 
@@ -168,6 +176,8 @@ class EvaluationConfig:
 class Config:
     """method: a name of METHODS, whose own settings are in a group of theirs. students: names of MODELS.
 
+    student_weights: what the students begin with, in their order: PyTorch checkpoints or converted directories; "" and
+      those left out begin afresh.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs and at the end.
@@ -178,6 +188,7 @@ class Config:
     students: tuple[str, ...]
     student_optimizer: SgdConfig
     generator_optimizer: AdamConfig
+    student_weights: tuple[str, ...] = ()
     method: str = "akd"
     seed: int = 0
     batch_size: int = 256
@@ -207,3 +218,11 @@ class Config:
             len(set(self.students)) == len(self.students) > 0,
             "one name or more, all different",
         )
+        _check(
+            "student_weights",
+            self.student_weights,
+            len(self.student_weights) <= len(self.students),
+            "no more paths than there are students",
+        )
+        patience = self.schedule.patience
+        _check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")

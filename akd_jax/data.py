@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,21 @@ class Images(NamedTuple):
 
     images: np.ndarray
     labels: np.ndarray
+
+
+class Splits(NamedTuple):
+    """held: the images of several splits. indices: split -> positions [n] of its images."""
+
+    held: Images
+    indices: dict[str, np.ndarray]
+
+
+def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None) -> Splits:
+    """Several splits of one source. Raises InputError as `load` does."""
+    parts = [load(name, spec, data_dir) for spec in specs]
+    ends = np.cumsum([len(part.labels) for part in parts])
+    indices = {spec: np.arange(end - len(part.labels), end) for spec, part, end in zip(specs, parts, ends, strict=True)}
+    return Splits(Images(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))), indices)
 
 
 def load(name: str, split: str, data_dir: str | None = None) -> Images:

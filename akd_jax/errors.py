@@ -5,5 +5,9 @@ class InputError(ValueError):
     """Bad input or usage: exit status 2, nothing written."""
 
 
+class DataMissing(InputError):
+    """Labelled images that are neither here nor to be had; the message says how to get them."""
+
+
 class NonFiniteError(RuntimeError):
     """A loss is not finite: exit status 3, the last checkpoint is from before."""

@@ -57,37 +57,49 @@ def measure(logits: Array, labels: Array, teacher_logits: Array) -> Metrics:
     }
 
 
-class Split(NamedTuple):
-    """images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once."""
+class Pool(NamedTuple):
+    """Images to measure on, and the splits that share them, so that each image is looked at once.
+
+    images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once.
+    splits: name -> positions [n] of its images.
+    """
 
     images: Array
     labels: Array
     teacher_logits: Array
+    splits: Mapping[str, Array]
 
 
 Measures = dict[str, float]
 """top1, loss, agreement."""
 
-Judge = Callable[[str, Variables, str], Measures]
-"""(student's name, its variables, split's name) -> its measures."""
+Judge = Callable[[str, Variables], dict[str, Measures]]
+"""(student's name, its variables) -> {split: its measures}."""
 
 
 def judge(
-    students: Mapping[str, Network],
-    splits: Mapping[str, Split],
-    *,
-    mean: Sequence[float],
-    std: Sequence[float],
-    batch_size: int,
+    students: Mapping[str, Network], pool: Pool, *, mean: Sequence[float], std: Sequence[float], batch_size: int
 ) -> Judge:
-    """Measures students; each network is compiled once for each split's size. The measures are on the host."""
+    """Measures students on the splits of a pool; each network is compiled once. The measures are on the host."""
     predictors = {
         name: predictor(network, mean=mean, std=std, batch_size=batch_size) for name, network in students.items()
     }
 
-    def judged(name, variables, split):
-        held = splits[split]
-        measures = measure(predictors[name](variables, held.images), held.labels, held.teacher_logits)
-        return {key: round(float(value), 6) for key, value in measures.items()}  # what float32 holds
+    def judged(name, variables):
+        logits = predictors[name](variables, pool.images)
+        return {
+            split: on_host(measure(logits[chosen], pool.labels[chosen], pool.teacher_logits[chosen]))
+            for split, chosen in pool.splits.items()
+        }
 
     return judged
+
+
+def abstain(name: str, variables: Variables) -> dict[str, Measures]:
+    """The judge of a run without labelled images."""
+    return {}
+
+
+def on_host(measures: Metrics) -> Measures:
+    """Rounded to what float32 holds."""
+    return {key: round(float(value), 6) for key, value in measures.items()}

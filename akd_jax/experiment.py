@@ -1,6 +1,6 @@
 """The assembly: settings and a teacher's record become pure functions. Below this module nobody knows a config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from akd_jax.methods.adversarial import no_penalty
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.objectives import OBJECTIVES, diversity
 from akd_jax.teacher import Teacher
-from akd_jax.types import AKDState, Array, Method, Network
+from akd_jax.types import AKDState, Array, Method, Network, Variables
 
 
 class Experiment(NamedTuple):
@@ -48,6 +48,7 @@ def build(config: Config, teacher: Teacher) -> Experiment:
         sample_latents=partial(_normal, latents=config.generator.latents),
         batch_size=config.batch_size,
         rounds=config.schedule.epochs * config.schedule.rounds_per_epoch,
+        turns=[config.students] if config.schedule.students == "joint" else [(name,) for name in config.students],
         **settings,
     )
     return Experiment(teacher_network, networks, generator, method)
@@ -56,6 +57,15 @@ def build(config: Config, teacher: Teacher) -> Experiment:
 def initial_state(experiment: Experiment, key: Array) -> AKDState:
     """Fresh players. Random numbers take XLA:CPU long to optimise, and here each program of them runs once."""
     return jax.jit(experiment.method.init, compiler_options={"xla_backend_optimization_level": 0})(key)
+
+
+def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:
+    """The state with these variables for the students named; their optimizers stay as they are."""
+    students = {
+        name: state.students[name].replace(params=given.params, batch_stats=given.batch_stats)
+        for name, given in starts.items()
+    }
+    return state.replace(students=state.students | students)
 
 
 def _adversarial(config: Config) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from akd_jax.checkpoint import Checkpoints
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.errors import NonFiniteError
-from akd_jax.evaluate import Measures
+from akd_jax.evaluate import Judge, Measures
 from akd_jax.progress import Progress
 from akd_jax.run import Run, prepare
 from akd_jax.schedule import Dispatch
 from akd_jax.steps import run_rounds
 from akd_jax.summary import summarise
-from akd_jax.types import AKDState
+from akd_jax.types import AKDState, Metrics
 
 Programs = dict[tuple[str, int], Any]
 """(turn, rounds) -> the compiled dispatch."""
@@ -52,9 +52,9 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         teacher_files.write_info(directory, run.teacher)
         metrics.rewind(directory / workdir.METRICS, now.round)
         if latest is None and not run.rounds_in_all:
-            _conclude(run, now, epoch=0, finished=True)
+            _conclude(run, now, epoch=0)
             progress.save(checkpoints, now)
-        plan = run.plan(now.round)
+        plan = [] if _stalled(run, now) else run.plan(now.round)
         programs = _compile(run, plan, now.state)
         announce_cost(run, plan, programs)
         _play(run, now, plan, programs, checkpoints)
@@ -77,11 +77,12 @@ def _play(run: Run, now: Progress, plan: Sequence[Dispatch], programs: Programs,
             _dispatch(run, now, dispatch, programs)
             bar.update(dispatch.rounds)
             epoch, rest = divmod(dispatch.stop, run.rounds_in_epoch)
-            finished = dispatch.stop == run.rounds_in_all
-            if finished or (not rest and epoch % run.config.evaluation.every_epochs == 0):
-                _conclude(run, now, epoch=epoch, finished=finished)
+            if dispatch.stop == run.rounds_in_all or (not rest and epoch % run.config.evaluation.every_epochs == 0):
+                finished = _conclude(run, now, epoch=epoch)
                 # Last of all: what a kill before this line leaves behind, the resumed run writes again.
                 progress.save(checkpoints, now)
+                if finished:
+                    break
 
 
 def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs) -> None:
@@ -92,40 +93,60 @@ def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs) -
     played = jax.device_get(played)
     seconds = time.monotonic() - started
     now.seconds += seconds
-    for name, values in played.items():
-        finite = np.isfinite(values)
-        if not finite.all():
-            bad = int(np.argmin(finite))
-            _halt(run, f"{name} of {dispatch.turn} is {values[bad]} at round {dispatch.start + bad + 1}")
-    students = ",".join(run.experiment.method.turns[dispatch.turn].students)
-    shared = {"epoch": dispatch.epoch + 1, "student": students, "seed": run.config.seed}
+    students = run.experiment.method.turns[dispatch.turn].students
+    series = {name: _of_student(played, name) for name in students}
+    for name, values in series.items():
+        for key, numbers in values.items():
+            finite = np.isfinite(numbers)
+            if not finite.all():
+                bad = int(np.argmin(finite))
+                _halt(run, f"{key} of {name} is {numbers[bad]} at round {dispatch.start + bad + 1}")
+    shared = {"epoch": dispatch.epoch + 1, "seed": run.config.seed, "seconds": round(seconds / dispatch.rounds, 6)}
     metrics.append(
         run.directory / workdir.METRICS,
         (
-            {"kind": "train", "round": dispatch.start + i + 1, **shared}
-            | {name: float(values[i]) for name, values in played.items()}
-            | {"seconds": round(seconds / dispatch.rounds, 6)}
+            {"kind": "train", "round": dispatch.start + i + 1, "student": name}
+            | {key: float(numbers[i]) for key, numbers in values.items()}
+            | shared
             for i in range(dispatch.rounds)
+            for name, values in series.items()
         ),
     )
 
 
-def _conclude(run: Run, now: Progress, *, epoch: int, finished: bool) -> None:
-    """What follows an epoch: measurements, reports, pictures."""
-    last = {}
-    for name in run.config.students:
-        last[name] = _evaluate(run, now, name, epoch, run.final_splits if finished else ())
+def _of_student(played: Metrics, name: str) -> dict[str, np.ndarray]:
+    """The metrics [rounds] that are the student's own or everybody's."""
+    return {key: values[name] if isinstance(values, Mapping) else values for key, values in played.items()}
+
+
+def _conclude(run: Run, now: Progress, *, epoch: int) -> bool:
+    """What follows an epoch: measurements, reports, pictures. True if it was the run's last."""
+    last = {name: _measure(run, now, name, epoch, run.judge) for name in run.config.students}
+    if run.splits:
+        for name, measured in last.items():
+            now.keep_if_best(name, measured, run.splits)
+    finished = now.round == run.rounds_in_all or _stalled(run, now)
+    if finished:
+        for name in run.config.students:
+            last[name] |= _measure(run, now, name, epoch, run.final_judge)
+            now.add_to_best(name, run.final_judge(name, now.best[name]))
     _write_reports(run, now, last, finished=finished)
     if finished or epoch % run.config.sample_every_epochs == 0:
         _draw(run, now)
     report_evaluation(run, now, epoch, last)
+    return finished
 
 
-def _evaluate(run: Run, now: Progress, name: str, epoch: int, final_splits: Sequence[str]) -> dict[str, Measures]:
-    """Measures a student, writes the rows and keeps the best; final splits measure the best as well."""
+def _stalled(run: Run, now: Progress) -> bool:
+    """Whether the students' last `patience` evaluations have bettered none of their bests."""
+    patience = run.config.schedule.patience * run.config.evaluation.every_epochs * run.rounds_in_epoch
+    return bool(patience and now.measures) and now.round - now.best_round(run.splits) >= patience
+
+
+def _measure(run: Run, now: Progress, name: str, epoch: int, judge: Judge) -> dict[str, Measures]:
+    """Measures a student and writes the rows."""
     started = time.monotonic()
-    variables = now.state.students[name].variables
-    measured = {split: run.judge(name, variables, split) for split in (*run.splits, *final_splits)}
+    measured = judge(name, now.state.students[name].variables)
     seconds = round(time.monotonic() - started, 6)
     if not np.isfinite([[*values.values()] for values in measured.values()]).all():
         _halt(run, f"{name} gives values that are not finite after round {now.round}")
@@ -137,11 +158,6 @@ def _evaluate(run: Run, now: Progress, name: str, epoch: int, final_splits: Sequ
             for split, values in measured.items()
         ),
     )
-    if run.splits:
-        now.keep_if_best(name, measured, run.splits)
-        best = now.measures[name]
-        for split in final_splits:
-            best[split] = run.judge(name, now.best[name], split) | {"round": best[run.splits[0]]["round"]}
     return measured
 
 

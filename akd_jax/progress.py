@@ -36,6 +36,16 @@ class Progress:
             self.measures[name] = {split: measured[split] | {"round": self.round} for split in splits}
             self.best[name] = copied(self.state.students[name].variables)
 
+    def add_to_best(self, name: str, measured: dict[str, Measures]) -> None:
+        """Remembers what the named student's best measured on further splits."""
+        if name in self.measures:
+            round = next(iter(self.measures[name].values()))["round"]
+            self.measures[name] |= {split: values | {"round": round} for split, values in measured.items()}
+
+    def best_round(self, splits: tuple[str, ...]) -> int:
+        """The last round at which any student was better on the first of `splits` than ever before."""
+        return max(int(measures[splits[0]]["round"]) for measures in self.measures.values())
+
 
 def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""

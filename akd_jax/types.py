@@ -10,8 +10,8 @@ import jax
 from flax import struct
 
 Array = jax.Array
-Metrics = dict[str, Array]
-"""Name -> scalar (one step or round) or [n] (n rounds)."""
+Metrics = dict[str, Any]
+"""Name -> scalar (one step or round) or [n] (n rounds); what each student has of its own is a dict by student."""
 
 
 @struct.dataclass

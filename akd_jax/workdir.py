@@ -23,6 +23,7 @@ FREE_TO_CHANGE = (
     "samples",
     "sample_every_epochs",
     "schedule.rounds_per_dispatch",
+    "schedule.patience",
     "evaluation.",
 )
 
@@ -38,6 +39,11 @@ def newest() -> Path:
     if not runs:
         raise InputError(f"no run in {RUNS}/: train one first, or give --workdir")
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime)
+
+
+def has_checkpoint(directory: Path) -> bool:
+    """Whether there is a state to go on from."""
+    return any((directory / CHECKPOINTS).glob("[0-9]*"))
 
 
 def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) -> None:

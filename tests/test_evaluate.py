@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.evaluate import Split, judge, measure, normalise, predict
+from akd_jax.evaluate import Pool, judge, measure, normalise, predict
 from akd_jax.types import Network, Outputs
 
 MEAN, STD = jnp.array([0.5]), jnp.array([0.25])
@@ -43,15 +43,17 @@ def test_measure_by_hand():
     assert measures["loss"] == pytest.approx((3 * right + wrong) / 4)
 
 
-def test_judge_measures_the_named_student():
+def test_judge_measures_the_named_student_on_every_split_of_the_pool():
     labels = jnp.array([0, 0, 0, 0, 1, 1, 1])
     teacher_logits = predict(NETWORK, jnp.float32(1), IMAGES, mean=MEAN, std=STD, batch_size=7)
-    splits = {"test": Split(IMAGES, labels, teacher_logits)}
-    measured = judge({"a": NETWORK, "b": NETWORK}, splits, mean=MEAN, std=STD, batch_size=3)
-    assert measured("a", jnp.float32(1), "test")["top1"] == 1
-    upside_down = measured("b", jnp.float32(-1), "test")
-    assert upside_down["top1"] == upside_down["agreement"] == 0
-    assert {type(value) for value in upside_down.values()} == {float}
+    splits = {"test": jnp.arange(7), "part": jnp.array([6, 0])}
+    pool = Pool(IMAGES, labels.at[6].set(0), teacher_logits, splits)
+    measured = judge({"a": NETWORK, "b": NETWORK}, pool, mean=MEAN, std=STD, batch_size=3)
+    upright, upside_down = measured("a", jnp.float32(1)), measured("b", jnp.float32(-1))
+    assert upright["test"]["top1"] == pytest.approx(6 / 7, abs=1e-6) and upright["part"]["top1"] == 0.5
+    assert upright["test"]["agreement"] == 1
+    assert upside_down["test"]["agreement"] == 0 and upside_down["part"]["top1"] == 0.5
+    assert {type(value) for value in upside_down["test"].values()} == {float}
 
 
 def test_wrong_shapes_are_refused():

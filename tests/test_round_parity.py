@@ -102,7 +102,7 @@ def play(dtype, *, batch, student_steps, adam_updates=0):
     )
     state, metrics = jax.jit(method.turns["student"].round)(state, teacher_variables, key)
     ours = state.students["student"].variables, state.generator.variables
-    losses = (metrics["student_loss"], np.mean(theirs[0])), (metrics["generator_loss"], theirs[1])
+    losses = (metrics["student_loss"]["student"], np.mean(theirs[0])), (metrics["generator_loss"], theirs[1])
     # Out of JAX before x64 is switched off again, which would round what is computed from these arrays.
     return jax.tree.map(np.asarray, (losses, ours, converted(), before))
 

@@ -1,5 +1,6 @@
 """The game's mathematics: who moves, where to, and what stays."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import pytest
@@ -23,25 +24,26 @@ def game():
     return make_game()
 
 
-def match(game):
-    return Match("large", game.teacher, game.students["large"], game.generator, OBJECTIVES["l1"](1.0), fixed)
+def match(game, *names):
+    students = {name: game.students[name] for name in names}
+    return Match(game.teacher, students, game.generator, OBJECTIVES["l1"](1.0), fixed)
 
 
 def student(game, mode="moving"):
     # A chain like the one that the game's state began with, so that its state fits.
     optimizer = sgd(constant(0.01), momentum=0.9, weight_decay=0.0)
-    return jax.jit(student_step(match(game), optimizer, generator_mode=BATCH_STATS[mode]))
+    return jax.jit(student_step(match(game, "large"), optimizer, generator_mode=BATCH_STATS[mode]))
 
 
 def generator(game, mode="moving"):
-    return jax.jit(generator_step(match(game), adam(constant(1e-3)), student_mode=BATCH_STATS[mode]))
+    return jax.jit(generator_step(match(game, "large"), adam(constant(1e-3)), student_mode=BATCH_STATS[mode]))
 
 
 def play(step, game, times=1):
     state, losses = game.state, []
     for _ in range(times):
         state, metrics = step(state, game.teacher_variables, jax.random.key(0))
-        losses.append(float(*metrics.values()))
+        losses.append(sum(map(float, jax.tree.leaves(metrics))))
     return state, losses
 
 
@@ -58,10 +60,12 @@ def test_generator_raises_it(game):
 def test_a_penalty_on_the_images_is_in_the_generators_loss_and_gradient(game):
     settings = {"student_mode": BATCH_STATS["moving"]}
     optimizer = adam(constant(1e-3))
-    plain = jax.jit(generator_step(match(game), optimizer, **settings))
-    same = jax.jit(generator_step(match(game), optimizer, **settings, image_penalty=lambda images: 2.0))
+    plain = jax.jit(generator_step(match(game, "large"), optimizer, **settings))
+    same = jax.jit(generator_step(match(game, "large"), optimizer, **settings, image_penalty=lambda images: 2.0))
     fined = jax.jit(
-        generator_step(match(game), optimizer, **settings, image_penalty=lambda x: 100 * jnp.square(x[0]).mean())
+        generator_step(
+            match(game, "large"), optimizer, **settings, image_penalty=lambda x: 100 * jnp.square(x[0]).mean()
+        )
     )
     (free, free_loss), (two, two_loss), (other, _) = (play(step, game) for step in (plain, same, fined))
     assert two_loss[0] == pytest.approx(free_loss[0] + 2)
@@ -134,6 +138,42 @@ def test_turns_say_what_they_are(game):
         assert turn.images == (2 + 1) * BATCH
 
 
+@pytest.fixture(scope="module")
+def joint():
+    return make_game(turns=[("large", "small")])
+
+
+def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint):
+    (turn,) = joint.method.turns.values()
+    assert list(joint.method.turns) == ["large+small"]
+    assert turn.students == ("large", "small") and turn.images == (2 + 1) * BATCH  # one pass of the teacher for all
+    state, metrics = jax.jit(turn.round)(joint.state, joint.teacher_variables, jax.random.key(0))
+    assert metrics["student_loss"].keys() == {"large", "small"} and metrics["generator_loss"].shape == ()
+    assert state.generator.opt_state[0].count == 1
+    for name in ("large", "small"):
+        assert not equal(state.students[name].params, joint.state.students[name].params)
+
+
+def test_students_of_a_joint_step_take_the_steps_they_would_take_alone(game):
+    optimizer = sgd(constant(0.01), momentum=0.9, weight_decay=0.0)
+    both, large, small = (
+        play(jax.jit(student_step(match(game, *names), optimizer, generator_mode=BATCH_STATS["moving"])), game)[0]
+        for names in (("large", "small"), ("large",), ("small",))
+    )
+    alone = {"large": large.students["large"], "small": small.students["small"]}
+    chex.assert_trees_all_close(both.students, alone, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(both.generator, large.generator, rtol=1e-5, atol=1e-6)
+
+
+def test_the_generator_of_a_joint_step_meets_the_mean_disagreement(game):
+    mode = BATCH_STATS["batch"]
+    both, large, small = (
+        play(jax.jit(generator_step(match(game, *names), adam(constant(1e-3)), student_mode=mode)), game)[1][0]
+        for names in (("large", "small"), ("large",), ("small",))
+    )
+    assert both == pytest.approx((large + small) / 2, rel=1e-5) and large != small
+
+
 def test_schedules_are_as_long_as_the_run():
     sizes = {}
 
@@ -151,3 +191,11 @@ def test_schedules_are_as_long_as_the_run():
 def test_sample_draws_any_number(game):
     images = game.method.sample(game.state, jax.random.key(0), num=3)
     assert images.shape == (3, 8, 8, 1)
+
+
+def test_a_joint_run_has_one_generator_step_a_round():
+    sizes = []
+    make_game(
+        turns=[("large", "small")], generator_optimizer=lambda updates: sizes.append(updates) or adam(constant(1e-3))
+    )
+    assert sizes == [10]
