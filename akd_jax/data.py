@@ -13,10 +13,11 @@ from akd_jax.errors import InputError
 
 
 class Images(NamedTuple):
-    """images: uint8 [N, H, W, C]; labels: int32 [N], counted from 0."""
+    """images: uint8 [N, H, W, C]; labels: int32 [N], counted from 0; names: of the classes, () if unknown."""
 
     images: np.ndarray
     labels: np.ndarray
+    names: tuple[str, ...] = ()
 
 
 class Splits(NamedTuple):
@@ -31,7 +32,9 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None) ->
     parts = [load(name, spec, data_dir) for spec in specs]
     ends = np.cumsum([len(part.labels) for part in parts])
     indices = {spec: np.arange(end - len(part.labels), end) for spec, part, end in zip(specs, parts, ends, strict=True)}
-    return Splits(Images(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))), indices)
+    return Splits(
+        Images(*(np.concatenate(arrays) for arrays in zip(*(part[:2] for part in parts), strict=True))), indices
+    )
 
 
 def load(name: str, split: str, data_dir: str | None = None) -> Images:

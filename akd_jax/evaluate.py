@@ -1,4 +1,4 @@
-"""Accuracy, loss and agreement with the teacher on labelled images."""
+"""What a classifier is worth on labelled images: accuracy, loss, calibration, agreement with the teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -46,15 +46,49 @@ def top1(logits: Array, labels: Array) -> Array:
     return (logits.argmax(-1) == labels).sum() / len(labels)
 
 
+def top5(logits: Array, labels: Array) -> Array:
+    """The share of N images whose label has one of the five largest logits; of fewer classes, all count."""
+    _, best = jax.lax.top_k(logits, min(5, logits.shape[-1]))
+    return (best == labels[:, None]).any(-1).sum() / len(labels)
+
+
+def calibration_error(logits: Array, labels: Array, *, bins: int = 15) -> Array:
+    """Expected calibration error in [0, 1] (Guo et al. 2017, arXiv:1706.04599, equation 3).
+
+    Confidences, the largest probabilities, fall into `bins` intervals of equal width, open below and closed above.
+    """
+    confidence = jax.nn.softmax(logits).max(-1)
+    right = logits.argmax(-1) == labels
+    interval = jnp.clip(jnp.ceil(confidence * bins).astype(jnp.int32) - 1, 0)
+    return jnp.abs(jnp.zeros(bins).at[interval].add(right - confidence)).sum() / len(labels)
+
+
+def by_class(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """(images [classes], how many of them are classified rightly [classes]), by their label."""
+    classes = logits.shape[-1]
+    right = logits.argmax(-1) == labels
+    return jnp.zeros(classes, jnp.int32).at[labels].add(1), jnp.zeros(classes, jnp.int32).at[labels].add(right)
+
+
 def measure(logits: Array, labels: Array, teacher_logits: Array) -> Metrics:
     """Means over N images: top1, loss (cross-entropy in nats), agreement (the same class as the teacher)."""
     chex.assert_equal_shape((logits, teacher_logits))
     chex.assert_shape(labels, logits.shape[:1])
     return {
         "top1": top1(logits, labels),
-        "loss": optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(),
-        "agreement": top1(logits, teacher_logits.argmax(-1)),
+        "loss": cross_entropy(logits, labels),
+        "agreement": agreement(logits, teacher_logits),
     }
+
+
+def cross_entropy(logits: Array, labels: Array) -> Array:
+    """The mean over N images, in nats."""
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+def agreement(logits: Array, teacher_logits: Array) -> Array:
+    """The share of N images that the teacher puts into the same class."""
+    return top1(logits, teacher_logits.argmax(-1))
 
 
 class Pool(NamedTuple):

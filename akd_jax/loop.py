@@ -147,6 +147,8 @@ def _measure(run: Run, now: Progress, name: str, epoch: int, judge: Judge) -> di
     """Measures a student and writes the rows."""
     started = time.monotonic()
     measured = judge(name, now.state.students[name].variables)
+    if not measured:
+        return {}
     seconds = round(time.monotonic() - started, 6)
     if not np.isfinite([[*values.values()] for values in measured.values()]).all():
         _halt(run, f"{name} gives values that are not finite after round {now.round}")

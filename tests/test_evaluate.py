@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.evaluate import Pool, judge, measure, normalise, predict
+from akd_jax.evaluate import Pool, by_class, calibration_error, judge, measure, normalise, predict, top5
 from akd_jax.types import Network, Outputs
 
 MEAN, STD = jnp.array([0.5]), jnp.array([0.25])
@@ -41,6 +41,30 @@ def test_measure_by_hand():
     assert measures["top1"] == 0.75
     assert measures["agreement"] == 0.5
     assert measures["loss"] == pytest.approx((3 * right + wrong) / 4)
+
+
+def test_top5_by_hand():
+    logits = jnp.array([[9.0, 8, 7, 6, 5, 4]] * 4)
+    assert top5(logits, jnp.array([0, 4, 5, 5])) == 0.5
+    assert top5(logits[:, :3], jnp.array([0, 1, 2, 2])) == 1
+
+
+def test_calibration_error_by_hand():
+    """Four images at confidence 0.8, two of them right, and two at 0.6, both right: (4 * 0.3 + 2 * 0.4) / 6."""
+    probabilities = jnp.array([[0.8, 0.2]] * 4 + [[0.4, 0.6]] * 2)
+    labels = jnp.array([0, 0, 1, 1, 1, 1])
+    assert calibration_error(jnp.log(probabilities), labels) == pytest.approx(2 / 6, abs=1e-6)
+    # In one interval over- and underconfidence cancel: |4 right - 4.4 expected| / 6.
+    assert calibration_error(jnp.log(probabilities), labels, bins=1) == pytest.approx(0.4 / 6, abs=1e-6)
+    certain = jnp.array([[200.0, 0], [0, 200]])
+    assert calibration_error(certain, jnp.array([0, 1])) == 0
+    assert calibration_error(certain, jnp.array([1, 0])) == 1
+
+
+def test_by_class_by_hand():
+    logits = jnp.eye(3)[jnp.array([0, 0, 1, 2])]
+    counts, right = by_class(logits, jnp.array([0, 1, 1, 1]))
+    assert counts.tolist() == [1, 3, 0] and right.tolist() == [1, 1, 0]
 
 
 def test_judge_measures_the_named_student_on_every_split_of_the_pool():

@@ -59,19 +59,9 @@ ALLOWED = {
         "teacher_files",
     }
     | {"workdir"},
-    "cli": {
-        "cli",
-        "config",
-        "config_dict",
-        "data",
-        "errors",
-        "experiment",
-        "loop",
-        "normalisation",
-        "report",
-        "saved_run",
-    }
-    | {"teacher_files", "workdir"},
+    "examination": {"data", "errors", "evaluate", "models", "saved_run", "teacher", "teacher_files", "types"},
+    "cli": {"cli", "config", "config_dict", "data", "errors", "examination", "experiment", "files", "loop"}
+    | {"normalisation", "report", "saved_run", "teacher_files", "workdir"},
 }
 OWNERS = {
     "flax.linen": {"models"},

@@ -15,23 +15,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from akd_jax import metrics, saved_run
-from akd_jax.cli import convert_teacher, sample, train
+from akd_jax import data, metrics, saved_run
+from akd_jax.cli import convert_teacher, evaluate, sample, train
+from akd_jax.errors import DataMissing
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"{ROOT / 'configs' / 'akd.py'}:digits"
 CHECKPOINT = str(ROOT / "akd_jax" / "assets" / "digits_teacher.pth")
 DIGITS = ("--config", CONFIG)
-TINY = (
+GAME = (
     *DIGITS,
     "--config.schedule.epochs=2",
     "--config.schedule.rounds_per_epoch=2",
     "--config.schedule.rounds_per_dispatch=1",
     "--config.adversarial.student_steps=1",
     "--config.batch_size=8",
-    "--config.students=resnet10_8x_w4",
 )
 STUDENT = "resnet10_8x_w4"
+TINY = (*GAME, f"--config.students={STUDENT}")
 
 
 def status(command, *arguments):
@@ -107,6 +108,11 @@ def assert_same_result(one, other):
         ((*DIGITS, "--config.image_size=32"), "wanted (32, 32, 1)"),
         ((*DIGITS, "--config.teacher.path=nowhere.pth"), "convert_teacher.py"),
         ((*DIGITS, "--config.teacher.arch=resnet10_8x_w8"), "layer1.1.conv1.weight"),
+        ((*DIGITS, "--config.student_weights=nowhere.pth"), "nowhere.pth"),
+        ((*DIGITS, f"--config.student_weights={CHECKPOINT}"), "layer1.1.conv1.weight"),
+        ((*DIGITS, "--config.student_weights=('', '', 'a.pth')"), "no more paths than there are students"),
+        ((*DIGITS, "--config.schedule.students=both"), "alternating or joint"),
+        ((*DIGITS, "--config.schedule.patience=3", "--config.evaluation.data="), "schedule.patience=3"),
         ((*DIGITS, "extra"), "'extra' is not a flag"),
         ((*DIGITS, "--workdirr=x"), "workdirr"),
         ((*DIGITS, "--workdir"), "workdir"),
@@ -141,14 +147,14 @@ def test_training_refuses_a_config_that_is_no_python(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "flag"),
-    [(train, "--dry_run"), (convert_teacher, "--num_classes"), (sample, "--untrained")],
+    [(train, "--dry_run"), (convert_teacher, "--num_classes"), (sample, "--untrained"), (evaluate, "--best")],
 )
 def test_help(capsys, command, flag):
     assert status(command, "--help") == 0
     assert flag in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", ["train", "convert_teacher", "sample"])
+@pytest.mark.parametrize("script", ["train", "convert_teacher", "evaluate", "sample"])
 def test_scripts(script, tmp_path):
     """Each file in scripts/ is its command, also for what it writes to the real stderr."""
     command = [sys.executable, ROOT / "scripts" / f"{script}.py", "--nope"]
@@ -275,6 +281,58 @@ def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, ca
     assert_same_result(run, tmp_path)
 
 
+def test_students_that_learn_jointly(tmp_path):
+    students = "--config.students=('resnet10_8x_w4', 'resnet10_8x_w8')"
+    flags = (students, "--config.schedule.students=joint", "--config.schedule.epochs=1")
+    assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
+    training = [row for row in metrics.read(tmp_path / "metrics.jsonl") if row["kind"] == "train"]
+    assert [(row["round"], row["student"]) for row in training] == [
+        (1, "resnet10_8x_w4"), (1, "resnet10_8x_w8"), (2, "resnet10_8x_w4"), (2, "resnet10_8x_w8"),
+    ]  # fmt: skip
+    assert training[0]["generator_loss"] == training[1]["generator_loss"]
+    assert training[0]["student_loss"] != training[1]["student_loss"]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["teacher_queries"] == 2 * (1 + 1) * 8
+    assert all("test" in student["last"] for student in summary["students"].values())
+
+
+def test_early_stopping(tmp_path, capsys):
+    """Students that may not learn do not get better."""
+    flags = ("--config.schedule.epochs=50", "--config.schedule.rounds_per_epoch=1", "--config.schedule.patience=2")
+    command = (*TINY, *flags, "--config.student_optimizer.learning_rate=0.0", "--workdir", tmp_path)
+    assert status(train, *command) == 0
+    assert "no student got better in 2 evaluations" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    student = summary["students"][STUDENT]
+    assert summary["finished"] and summary["rounds"] < 50
+    assert summary["rounds"] - student["best"]["validation"]["round"] == 2
+    assert "test" in student["last"] and "test" in student["best"]
+    before = contents(tmp_path)
+    assert status(train, *command) == 0
+    assert contents(tmp_path) == before
+    # More patience leaves the rounds to come as they were.
+    assert status(train, *command, "--config.schedule.patience=3") == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["rounds"] > summary["rounds"]
+
+
+def test_a_student_begins_with_given_weights(tmp_path):
+    flags = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
+    assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
+    student = json.loads((tmp_path / "summary.json").read_text())["students"]["resnet18_8x_w8"]
+    assert student["last"]["test"]["agreement"] == 1
+
+
+def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatch, capsys):
+    def missing(*_):
+        raise DataMissing("cifar100 is nowhere: put it there")
+
+    monkeypatch.setattr(data, "load_splits", missing)
+    assert status(train, *TINY, "--config.schedule.epochs=1", "--workdir", tmp_path) == 0
+    assert "warning: nobody will know how good the students are: cifar100 is nowhere" in capsys.readouterr().out
+    assert {row["kind"] for row in metrics.read(tmp_path / "metrics.jsonl")} == {"train"}
+    assert json.loads((tmp_path / "summary.json").read_text())["finished"]
+
+
 def test_not_finite(tmp_path, capsys):
     flags = ("--config.student_optimizer.learning_rate=1e30", "--config.evaluation.data=")
     code = status(train, *TINY, *flags, "--workdir", tmp_path / "run")
@@ -332,6 +390,72 @@ def test_sampling_refuses_a_run_without_a_checkpoint(refused, run, tmp_path):
 def test_sampling_refuses_a_file_for_a_directory(refused, run, tmp_path):
     (tmp_path / "file").write_text("")
     assert "--out file" in refused(sample, "--workdir", run, "--out", "file")
+
+
+# Evaluating.
+
+
+def test_evaluated_students(run, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    summary = json.loads((run / "summary.json").read_text())["students"][STUDENT]
+    for flags, saved in (((), "last"), (("--best",), "best")):
+        assert status(evaluate, "--workdir", run, "--split", "validation", "--json", out, *flags) == 0
+        found = json.loads(out.read_text())
+        (network,) = found["networks"]
+        assert found["schema"] == 1 and (network["data"], network["split"]) == ("digits", "validation")
+        for key in ("top1", "loss", "agreement"):
+            assert network[key] == pytest.approx(summary[saved]["validation"][key], abs=2e-6)
+        assert network["images"] == sum(row["images"] for row in network["classes"]) == 397
+        right = sum(row["images"] * row["top1"] for row in network["classes"])
+        assert right == pytest.approx(397 * network["top1"], abs=1e-2)
+        assert 0 <= network["top1"] <= network["top5"] <= 1 and 0 <= network["ece"] <= 1
+    printed = capsys.readouterr().out
+    assert f"{100 * network['top1']:.2f} %" in printed and "at its best" in printed
+
+
+def test_evaluated_without_the_runs_teacher(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["teacher"]["path"] = "gone.pth"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert status(evaluate, "--workdir", tmp_path / "run", "--json", tmp_path / "figures.json") == 0
+    (network,) = json.loads((tmp_path / "figures.json").read_text())["networks"]
+    assert network["agreement"] is None and network["images"] == 400
+
+
+def test_evaluated_teacher(tmp_path, capsys):
+    assert status(convert_teacher, *W8, "--data", "digits", "--out", tmp_path / "teacher") == 0
+    flags = ("--teacher", tmp_path / "teacher", "--data", "digits", "--json", tmp_path / "figures.json")
+    assert status(evaluate, *flags) == 0
+    (network,) = json.loads((tmp_path / "figures.json").read_text())["networks"]
+    assert network["top1"] > 0.985 and network["agreement"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "train one first"),
+        (("--workdir", "nowhere"), "nowhere"),
+        (("--teacher", "nowhere", "--data", "digits"), "nowhere"),
+        (("--teacher", "nowhere"), "--data"),
+        (("--teacher", "nowhere", "--workdir", "nowhere"), "one or the other"),
+        (("--nope",), "--nope"),
+    ],
+)
+def test_evaluating_refuses(refused, arguments, says):
+    assert says in refused(evaluate, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--student", "nobody"), STUDENT),
+        (("--split", "exam"), "train, validation, test"),
+        (("--data", "nowhere.npz"), "nowhere.npz"),
+    ],
+)
+def test_evaluating_a_run_refuses(refused, run, arguments, says):
+    assert says in refused(evaluate, "--workdir", run, *arguments)
 
 
 # Converting.

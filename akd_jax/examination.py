@@ -1,0 +1,89 @@
+"""Saved networks measured thoroughly on one split: the students of a run, or a teacher."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from akd_jax import data, evaluate, saved_run, teacher_files
+from akd_jax.data import Images
+from akd_jax.errors import InputError
+from akd_jax.models import make_classifier
+from akd_jax.saved_run import SavedRun
+from akd_jax.teacher import Teacher
+from akd_jax.types import Array
+
+BATCH_SIZE = 250
+
+Figures = dict[str, Any]
+"""network, data, split; images, top1, top5, loss, agreement (None without the teacher), ece; classes: a row for each
+class, with its number, name, images and top1 (None without images)."""
+
+
+def of_teacher(directory: Path, *, source: str, data_dir: str | None, split: str) -> Iterator[Figures]:
+    """A converted teacher. Raises InputError."""
+    info, variables = teacher_files.read(directory)
+    held = _load(info, source, data_dir, split)
+    network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
+    predict = evaluate.predictor(network, mean=info.mean, std=info.std, batch_size=BATCH_SIZE)
+    logits = predict(variables, held.images)
+    yield {"network": f"teacher {directory}", "data": source, "split": split} | _figures(logits, held, logits)
+
+
+def of_run(
+    directory: Path, *, student: str | None, best: bool, source: str | None, data_dir: str | None, split: str
+) -> Iterator[Figures]:
+    """A run's students, or the one named, at the newest checkpoint or each at its best.
+
+    source, data_dir: None for those that the run was evaluated on. Raises InputError.
+    """
+    saved = saved_run.read(directory)
+    if student not in (None, *saved.config.students):
+        raise InputError(f"--student {student}: {directory} has {', '.join(saved.config.students)}")
+    own = saved.config.evaluation
+    source, data_dir = source or own.data, data_dir or own.data_dir or None
+    if not source:
+        raise InputError(f"{directory} was trained without evaluation.data: give --data")
+    held = _load(saved.teacher, source, data_dir, split)
+    how = {"mean": saved.teacher.mean, "std": saved.teacher.std, "batch_size": own.batch_size}
+    teacher_logits = _teacher_logits(saved, held, how)
+    for name in [student] if student else saved.config.students:
+        variables = saved.progress.best[name] if best else saved.progress.state.students[name].variables
+        logits = evaluate.predictor(saved.experiment.students[name], **how)(variables, held.images)
+        when = "at its best" if best else f"after {saved.progress.round} rounds"
+        figures = _figures(logits, held, teacher_logits)
+        yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
+
+
+def _load(info: Teacher, source: str, data_dir: str | None, split: str) -> Images:
+    held = data.load(source, split, data_dir)
+    shape = (*held.images.shape[1:3], info.channels)
+    data.check(held, f"{source} {split}", shape=shape, classes=info.classes)
+    return held
+
+
+def _teacher_logits(saved: SavedRun, held: Images, how: Mapping[str, Any]) -> Array | None:
+    """None where the run's teacher is not at hand any more: what is missing is the agreement, not the accuracy."""
+    try:
+        info, variables = teacher_files.load(saved.config.teacher)
+    except InputError:
+        return None
+    if info.digest != saved.teacher.digest:
+        return None
+    return evaluate.predictor(saved.experiment.teacher, **how)(variables, held.images)
+
+
+def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Figures:
+    measures = {
+        "top1": evaluate.top1(logits, held.labels),
+        "top5": evaluate.top5(logits, held.labels),
+        "loss": evaluate.cross_entropy(logits, held.labels),
+        "ece": evaluate.calibration_error(logits, held.labels),
+    }
+    agreement = {"agreement": evaluate.agreement(logits, teacher_logits)} if teacher_logits is not None else {}
+    counts, right = (values.tolist() for values in evaluate.by_class(logits, held.labels))
+    names = held.names or [str(number) for number in range(len(counts))]
+    classes = [
+        {"class": number, "name": name, "images": count, "top1": round(hits / count, 6) if count else None}
+        for number, (name, count, hits) in enumerate(zip(names, counts, right, strict=True))
+    ]
+    return {"images": len(held.labels), "agreement": None, **evaluate.on_host(measures | agreement), "classes": classes}
