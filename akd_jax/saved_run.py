@@ -32,6 +32,6 @@ def read(directory: Path) -> SavedRun:
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
         latest = checkpoints.latest()
         if latest is None:
-            raise InputError(f"{directory} has no checkpoint yet: let train.py run to the end of an epoch")
+            raise InputError(f"{directory} has no checkpoint yet: let it train to the end of an epoch")
         like = progress.fresh(initial_state(experiment, jax.random.key(0)))
         return SavedRun(config, info, experiment, progress.restore(checkpoints, latest, like))

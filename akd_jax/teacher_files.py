@@ -107,7 +107,7 @@ def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
     if not path.exists():
         raise InputError(
             f"no teacher at {path}: give --config.teacher.path a PyTorch checkpoint (.pth), or a directory that "
-            "scripts/convert_teacher.py wrote"
+            "akd-convert (scripts/convert_teacher.py) wrote"
         )
     if path.is_dir():
         return read(path)
@@ -141,7 +141,9 @@ def read_info(directory: Path) -> Teacher:
             raise ValueError(f"its architecture {teacher.arch!r} is unknown")
         return teacher
     except (InputError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{directory} holds no teacher that scripts/convert_teacher.py wrote ({error})") from None
+        raise InputError(
+            f"{directory} holds no teacher that akd-convert (scripts/convert_teacher.py) wrote ({error})"
+        ) from None
 
 
 def measure_top1(teacher: Teacher, variables: Variables, held: Images, *, batch_size: int = 250) -> float:

@@ -11,7 +11,7 @@ from akd_jax.errors import InputError
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
 TEACHER, CURVES, SUMMARY = "teacher.json", "curves.png", "summary.json"
-CHECKPOINTS, SAMPLES = "checkpoints", "samples"
+CHECKPOINTS, SAMPLES, TENSORBOARD = "checkpoints", "samples", "tensorboard"
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 

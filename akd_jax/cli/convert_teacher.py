@@ -1,4 +1,4 @@
-"""convert_teacher.py: a PyTorch checkpoint becomes a teacher directory."""
+"""akd-convert: a PyTorch checkpoint becomes a teacher directory."""
 
 import argparse
 import dataclasses
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser("convert_teacher.py", description="Converts a PyTorch checkpoint into a teacher for train.py.")
+    parser = Parser(description="Converts a PyTorch checkpoint into a teacher to distil.")
     parser.add_argument("checkpoint", nargs="?", type=Path, default=DEFAULT, help="default: %(default)s")
     parser.add_argument("--arch", default="resnet34", help="network's name, default: %(default)s")
     parser.add_argument(
@@ -59,7 +59,7 @@ def _convert(arguments: list[str]) -> None:
         raise InputError("--mean and --std go together: give both, or neither")
     workdir.check_writable(out.absolute().parent, "--out")
     usual = NORMALISATIONS.get(flags.data or "", NORMALISATIONS["cifar100"])
-    # Checked as train.py checks them.
+    # Checked as training checks them.
     wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
     from akd_jax import data, teacher_files  # after the flags are known to be right: importing takes seconds

@@ -1,4 +1,4 @@
-"""sample.py: draws images from a run's trained generator."""
+"""akd-sample: draws images from a run's trained generator."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser("sample.py", description="Draws images from a run's generator as grid.png, image_000.png, ...")
+    parser = Parser(description="Draws images from a run's generator as grid.png, image_000.png, ...")
     parser.add_argument("--workdir", type=Path, help="the run, default: the newest under runs/")
     parser.add_argument("--num", type=int, default=64, help="how many images, default: %(default)s")
     parser.add_argument("--out", type=Path, help="directory to write, default: WORKDIR/samples/drawn")

@@ -1,4 +1,4 @@
-"""train.py: distils a teacher into students without data."""
+"""akd-train: distils a teacher into students without data."""
 
 import sys
 from pathlib import Path
@@ -7,14 +7,16 @@ from absl import flags
 from ml_collections import config_flags
 
 from akd_jax import workdir
+from akd_jax.cli.config_files import ConfigParser, shipped
 from akd_jax.cli.exits import ending
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 
-USAGE = """usage: train.py --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
+USAGE = """usage: {program} --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
 
-Distils the config's teacher into its students without data, e.g. --config configs/akd.py:digits."""
+Distils the config's teacher into its students without data, e.g. --config akd:digits. FILE is a path, or one of the
+configs that ship with akd_jax: {shipped}."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,17 +25,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _train(arguments: list[str]) -> None:
+    program = Path(sys.argv[0]).name
+    command_line = [program, *arguments]
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file(
-        "config", help_string="FILE[:VARIANT]", lock_config=True, flag_values=values, sys_argv=["train.py", *arguments]
-    )
+    config_flags.DEFINE_config_file("config", help_string="FILE[:VARIANT]", flag_values=values, sys_argv=command_line)
+    values["config"].parser = ConfigParser("config")
     flags.DEFINE_string("workdir", None, "where the run's files are; an existing run goes on", flag_values=values)
     flags.DEFINE_bool("force", False, "go on with a run although settings differ", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "stop before the first round, write nothing", flag_values=values)
     flags.DEFINE_bool("help", False, "show this and stop", short_name="h", flag_values=values)
-    config = _parse(values, arguments)
+    config = _parse(values, command_line)
     if config is None:
-        print(f"{USAGE}\n\n{values.main_module_help() or values.get_help()}")
+        usage = USAGE.format(program=program, shipped=", ".join(shipped()))
+        print(f"{usage}\n\n{values.main_module_help() or values.get_help()}")
         return
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
     from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
@@ -41,16 +45,16 @@ def _train(arguments: list[str]) -> None:
     train(config, directory, force=values.force, dry_run=values.dry_run)
 
 
-def _parse(values: flags.FlagValues, arguments: list[str]) -> Config | None:
+def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:
     """The config, None for --help. Raises InputError for anything that cannot be parsed."""
     try:
-        extra = values(["train.py", *arguments])[1:]
+        extra = values(command_line)[1:]
         if values.help:
             return None
         if extra:
-            raise InputError(f"{extra[0]!r} is not a flag; train.py --help lists them")
+            raise InputError(f"{extra[0]!r} is not a flag; {command_line[0]} --help lists them")
         if values.config is None:
-            raise InputError("--config FILE[:VARIANT] is missing, e.g. --config configs/akd.py:digits")
+            raise InputError("--config FILE[:VARIANT] is missing, e.g. --config akd:digits")
         return from_dict(values.config.to_dict())
     except InputError:
         raise

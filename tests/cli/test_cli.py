@@ -96,6 +96,7 @@ def assert_same_result(one, other):
     [
         ((), "--config FILE[:VARIANT] is missing"),
         (("--config", "nowhere.py"), "nowhere.py"),
+        (("--config", "nobody:digits"), "akd, dfad"),
         (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "nope"),
         ((*DIGITS, "--config.batch_sise=3"), 'Did you mean "batch_size"'),
         ((*DIGITS, "--config.schedule.epoch=3"), 'Did you mean "epochs"'),

@@ -1,0 +1,86 @@
+"""Event files read back: what TensorBoard would show."""
+
+import struct
+
+import pytest
+
+from akd_jax import tensorboard
+from akd_jax.errors import InputError
+
+pytest.importorskip("tensorboardX")
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+
+def train_row(round, loss=0.5):
+    return {
+        "kind": "train", "round": round, "epoch": 1, "student": "wide", "student_loss": loss, "generator_loss": -loss,
+        "seconds": 0.25, "seed": 3,
+    }  # fmt: skip
+
+
+def eval_row(round, top1):
+    return {
+        "kind": "eval", "round": round, "epoch": 1, "student": "wide", "split": "test", "top1": top1, "loss": 1.5,
+        "agreement": 0.75, "seconds": 2.0, "seed": 3,
+    }  # fmt: skip
+
+
+def events(directory):
+    """Of all files in the order of their names. A record is its length u64, a checksum u32, itself, a checksum u32."""
+    for path in sorted((directory / "tensorboard").iterdir()):
+        content = path.read_bytes()
+        while content:
+            (length,) = struct.unpack("<Q", content[:8])
+            yield Event.FromString(content[12 : 12 + length])
+            content = content[16 + length :]
+
+
+def shown(directory):
+    """{(tag, round): value}; a start at a round hides what came before for it and later ones, as in TensorBoard."""
+    scalars = {}
+    for event in events(directory):
+        if event.session_log.status == SessionLog.START:
+            scalars = {(tag, step): value for (tag, step), value in scalars.items() if step < event.step}
+        scalars |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+    return scalars
+
+
+def test_rows_are_scalars_by_round(tmp_path):
+    with tensorboard.Events(tmp_path, after=0) as written:
+        written.append([train_row(1), train_row(2)])
+        written.append(row for row in [eval_row(2, 0.5)])
+    assert shown(tmp_path) == {
+        ("train/wide/student_loss", 1): 0.5,
+        ("train/wide/generator_loss", 1): -0.5,
+        ("train/wide/seconds", 1): 0.25,
+        ("train/wide/student_loss", 2): 0.5,
+        ("train/wide/generator_loss", 2): -0.5,
+        ("train/wide/seconds", 2): 0.25,
+        ("eval/wide/test/top1", 2): 0.5,
+        ("eval/wide/test/loss", 2): 1.5,
+        ("eval/wide/test/agreement", 2): 0.75,
+        ("eval/wide/test/seconds", 2): 2.0,
+    }
+
+
+def test_rounds_played_again_show_once(tmp_path):
+    with tensorboard.Events(tmp_path, after=0) as written:
+        written.append(train_row(round, loss=0.5) for round in (1, 2, 3, 4))
+    with tensorboard.Events(tmp_path, after=2) as written:
+        written.append([train_row(3, loss=0.125)])
+    losses = {step: value for (tag, step), value in shown(tmp_path).items() if tag == "train/wide/student_loss"}
+    assert losses == {1: 0.5, 2: 0.5, 3: 0.125}
+
+
+def test_an_interruption_loses_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), tensorboard.Events(tmp_path, after=0) as written:
+        written.append([train_row(1)])
+        raise KeyboardInterrupt
+    assert ("train/wide/student_loss", 1) in shown(tmp_path)
+
+
+def test_without_the_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'akd_jax\[tensorboard\]'"):
+        tensorboard.Events(tmp_path, after=0)
+    assert not list(tmp_path.iterdir())
