@@ -31,7 +31,7 @@ ALLOWED = {
     "evaluate": {"types"},
     "methods": {"types", "objectives", "steps", "methods"},
     "convert": {"types", "errors", "convert"},
-    "data": {"digits", "errors"},
+    "data": {"convert", "data", "digits", "errors"},
     "metrics": {"files"},
     "report": {"metrics"},
     "workdir": {"config", "errors", "files"},
@@ -59,7 +59,8 @@ OWNERS = {
     "ml_collections": {"cli"},
     "absl": {"cli"},
     "matplotlib": {"report"},
-    "PIL": {"report", "digits"},
+    "PIL": {"report", "digits", "data"},
+    "requests": {"data"},
 }
 NEVER = ("torch", "tensorflow")
 
