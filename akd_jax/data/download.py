@@ -13,8 +13,8 @@ from akd_jax.data.archive import sha256 as sha256_of
 from akd_jax.errors import InputError
 
 CHUNK = 1 << 18  # bytes
-NEVER_TRIED_AGAIN = range(400, 500)  # statuses: the request itself is wrong
-TRY_AGAIN = (408, 416, 429)  # but these: too slow, a part that is too long, too often
+# Statuses of a request that is wrong itself: all of their hundred but too slow, too long a part, and too often.
+FINAL = frozenset(range(400, 500)) - {408, 416, 429}
 
 
 class Unreachable(InputError):
@@ -59,7 +59,7 @@ def download(
             break
         except requests.RequestException as error:
             status = None if error.response is None else error.response.status_code
-            if attempt == attempts - 1 or (status in NEVER_TRIED_AGAIN and status not in TRY_AGAIN):
+            if attempt == attempts - 1 or status in FINAL:
                 raise Unreachable(f"{url} cannot be downloaded ({error!s:.200})") from error
             seconds = pause * 2**attempt
             tqdm.write(f"download stopped ({error!s:.200}): goes on in {seconds:g} s", file=sys.stderr)

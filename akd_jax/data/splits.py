@@ -9,6 +9,7 @@ import numpy as np
 from akd_jax.errors import InputError
 
 SEED = re.compile(r"seed:(\d+(?:\.\d+)?)%")
+NAME = re.compile(r"[\w.-]+")
 FORMS = "a slice such as test[:20%] or test[100:200], a sum such as train[90%:]+test, or seed:20%"
 
 
@@ -21,9 +22,12 @@ class Term(NamedTuple):
 
 
 def split_names(spec: str) -> list[str]:
-    """The names of splits in `spec`, as they stand there."""
-    texts = [text.strip() for text in spec.split("+")]
-    return ["test" if SEED.fullmatch(text) else text.partition("[")[0] for text in texts]
+    """The names of splits in `spec`; what cannot be one is left out."""
+    return [name for text in spec.split("+") if NAME.fullmatch(name := _split_name(text.strip()))]
+
+
+def _split_name(text: str) -> str:
+    return "test" if SEED.fullmatch(text) else text.partition("[")[0]
 
 
 def select(what: str, spec: str, sizes: dict[str, int]) -> list[Term]:
@@ -42,10 +46,9 @@ def select(what: str, spec: str, sizes: dict[str, int]) -> list[Term]:
 def _terms(what: str, text: str, sizes: dict[str, int]) -> list[Term]:
     if text in sizes:
         return [Term(text, np.arange(sizes[text]))]
-    (name,) = split_names(text)
+    name = _split_name(text)
     if name not in sizes and name != "all":
-        allowed = ", ".join(sizes)
-        raise InputError(f"{what} has no split {name!r}: give {allowed}, {FORMS}")
+        raise InputError(f"{what} has no split {name!r}: give {', '.join([*sizes, FORMS])}")
     try:
         return [_seed(sizes["test"], float(found[1]))] if (found := SEED.fullmatch(text)) else _slices(text, sizes)
     except (ValueError, NotImplementedError, AttributeError):  # the last for shards, which only files have
@@ -53,6 +56,8 @@ def _terms(what: str, text: str, sizes: dict[str, int]) -> list[Term]:
 
 
 def _seed(count: int, percent: float) -> Term:
+    if percent > 100:
+        raise ValueError("more than all images")
     chosen = np.random.default_rng(42).choice(range(count), int(count * (percent / 100)), replace=False)
     return Term("test", chosen, official=True)
 

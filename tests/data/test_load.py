@@ -1,20 +1,14 @@
 """Labelled images by name, and one clear error for everything that is not there or not of the form."""
 
-import contextlib
-import io
 import subprocess
 import sys
-import time
 
+import cifar_archives
 import numpy as np
 import pytest
-from PIL import Image
 
 from akd_jax import data
 from akd_jax.errors import InputError
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), np.uint8)
-LABELS = np.arange(6) % 3
 
 
 def refusal(name, split="test", data_dir=None):
@@ -28,6 +22,7 @@ def test_digits(split, count):
     held = data.load("digits", split)
     assert held.images.shape == (count, 16, 16, 1) and held.images.dtype == np.uint8
     assert held.labels.shape == (count,) and set(held.labels.tolist()) == set(range(10))
+    assert held.names == tuple("0123456789")
 
 
 def test_unknown_names():
@@ -35,112 +30,47 @@ def test_unknown_names():
     assert "cifar10, cifar100, digits" in refusal("mnist")
 
 
-@pytest.fixture
-def npz(tmp_path):
-    def npz(**arrays):
-        np.savez(tmp_path / "data.npz", **arrays)
-        return str(tmp_path / "data.npz")
-
-    return npz
+def test_slices_of_the_digits():
+    whole = data.load("digits", "test")
+    np.testing.assert_array_equal(data.load("digits", "test[:20%]").images, whole.images[:80])
+    chosen = np.random.default_rng(42).choice(range(400), 80, replace=False)
+    np.testing.assert_array_equal(data.load("digits", "seed:20%").labels, whole.labels[chosen])
 
 
-def test_npz_of_one_split(npz):
-    path = npz(x=IMAGES, y=LABELS)
-    for split in ("test", "anything"):
-        held = data.load(path, split)
-        np.testing.assert_array_equal(held.images, IMAGES, strict=True)
-        np.testing.assert_array_equal(held.labels, LABELS.astype(np.int32), strict=True)
+def test_splits_that_overlap():
+    """Each image is held once, and each split finds its own in its own order."""
+    specs = ("seed:20%", "seed:10%", "test[:90%]", "train[:5]+test[395:]", "test[:5]+test[:3]")
+    held, indices = data.load_splits("digits", specs)
+    assert tuple(indices) == specs
+    whole = data.load("digits", "train+test")
+    used = set(data.load_splits("digits", ["seed:20%"]).indices["seed:20%"].tolist())
+    assert len(used) == 80
+    for spec in specs:
+        alone = data.load("digits", spec)
+        np.testing.assert_array_equal(held.images[indices[spec]], alone.images)
+        np.testing.assert_array_equal(held.labels[indices[spec]], alone.labels)
+    seeds = np.random.default_rng(42).choice(range(400), 80, replace=False)
+    test = {*range(360), *range(395, 400), *seeds.tolist()}
+    assert len(held.images) == 5 + len(test) < len(whole.images)
+    assert sorted({*np.concatenate(list(indices.values())).tolist()}) == list(range(len(held.images)))
+    assert indices["test[:5]+test[:3]"].tolist()[:3] == indices["test[:5]+test[:3]"].tolist()[5:]
 
 
-def test_npz_of_several_splits(npz):
-    path = npz(x_test=IMAGES[:2], y_test=LABELS[:2], x_train=IMAGES[2:], y_train=LABELS[2:])
-    np.testing.assert_array_equal(data.load(path, "test").images, IMAGES[:2])
-    np.testing.assert_array_equal(data.load(path, "train").labels, LABELS[2:])
-    assert "has no split 'validation': give test, train" in refusal(path, "validation")
-
-
-def test_npz_of_grey_images(npz):
-    assert data.load(npz(x=IMAGES[..., 0], y=LABELS), "test").images.shape == (6, 4, 4, 1)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "says"),
-    [
-        ({"x": IMAGES}, "wanted an .npz"),
-        ({"x": IMAGES, "labels": LABELS}, "wanted an .npz"),
-        ({"x": IMAGES / 255, "y": LABELS}, "images are float64"),
-        ({"x": IMAGES[0, 0], "y": LABELS[:4]}, "images are uint8 (4, 3)"),
-        ({"x": IMAGES[:0], "y": LABELS[:0]}, "a part without images"),
-        ({"x": IMAGES, "y": LABELS[:5]}, "labels are int64 (5,)"),
-        ({"x": IMAGES, "y": LABELS[:, None]}, "labels are int64 (6, 1)"),
-        ({"x": IMAGES, "y": LABELS - 1}, "from 0"),
-        ({"x": IMAGES, "y": LABELS / 1}, "labels are float64"),
-        ({"x": IMAGES, "y": LABELS.astype(object)}, "wanted an .npz"),
-    ],
-)
-def test_npz_of_another_form(npz, arrays, says):
-    path = npz(**arrays)
-    message = refusal(path)
-    assert says in message and path in message
-
-
-@pytest.mark.parametrize("end", [0, 2, 10, -30])
-def test_npz_cut_short(npz, tmp_path, end):
-    path = npz(x=IMAGES, y=LABELS)
-    content = (tmp_path / "data.npz").read_bytes()
-    (tmp_path / "data.npz").write_bytes(content[:end])
-    assert "wanted an .npz" in refusal(path)
-
-
-def test_npy_under_the_name_of_an_npz(tmp_path):
-    with (tmp_path / "data.npz").open("wb") as file:
-        np.save(file, IMAGES)
-    assert "wanted an .npz" in refusal(str(tmp_path / "data.npz"))
-
-
-def test_missing_npz(tmp_path):
-    assert "no such file" in refusal(str(tmp_path / "none.npz"))
-
-
-def test_data_that_is_not_prepared(tmp_path):
-    """The line comes at once, since nobody is asked over the network."""
-    started = time.monotonic()
-    assert f"cifar100 is not prepared in {tmp_path}" in refusal("cifar100", data_dir=str(tmp_path))
-    assert time.monotonic() - started < 10
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A CIFAR-100 of five images, written by tensorflow-datasets itself."""
-    import tensorflow_datasets as tfds
-
-    def examples():
-        for label in range(5):
-            file = io.BytesIO()
-            Image.fromarray(np.full((32, 32, 3), 50 * label, np.uint8)).save(file, "png")
-            file.seek(0)  # encoded beforehand: tensorflow-datasets would encode it with TensorFlow
-            yield str(label), {"id": str(label), "image": file, "label": label, "coarse_label": 0}
-
-    directory = str(tmp_path_factory.mktemp("tfds"))
-    builder = tfds.builder("cifar100", data_dir=directory, file_format="array_record")
-    builder._split_generators = lambda *_, **__: {"test": examples()}
-    with contextlib.redirect_stderr(io.StringIO()):
-        builder.download_and_prepare()
-    return directory
-
-
-def test_prepared_data(prepared):
-    held = data.load("cifar100", "test", prepared)
-    assert held.images.shape == (5, 32, 32, 3) and held.images.dtype == np.uint8
-    assert sorted(held.labels.tolist()) == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(held.images[:, 0, 0, 0], 50 * held.labels)  # each label with its image
-    assert "nope" in refusal("cifar100", "nope", prepared)
-
-
-def test_reading_needs_no_tensorflow(prepared):
+def test_no_tensorflow(tmp_path):
+    """Neither where data are prepared, nor where they are read."""
+    archive = cifar_archives.write(tmp_path, "cifar100")
     code = (
-        "import sys; from akd_jax import data; data.load('cifar100', 'test', sys.argv[1]); "
-        "sys.exit('tensorflow' in sys.modules)"
+        "import sys; from pathlib import Path; from akd_jax import data; from akd_jax.data.prepare import prepare; "
+        "prepare('cifar100', sys.argv[1], given=Path(sys.argv[2]), trust=True); "
+        "data.load('cifar100', 'test[:50%]', sys.argv[1]); sys.exit('tensorflow' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, prepared], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code, tmp_path, archive], check=True, capture_output=True)
+
+
+def test_digits_need_no_tensorflow_datasets():
+    """Its import takes half a second."""
+    code = (
+        "import sys; from akd_jax import data; data.load('digits', 'test'); "
+        "sys.exit('tensorflow_datasets' in sys.modules or 'requests' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
