@@ -32,7 +32,7 @@ ALLOWED = {
     "evaluate": {"types"},
     "methods": {"types", "objectives", "steps", "methods"},
     "convert": {"types", "errors", "convert"},
-    "data": {"digits", "errors"},
+    "data": {"convert", "data", "digits", "errors"},
     "metrics": {"files"},
     "report": {"metrics"},
     "tensorboard": {"errors", "metrics", "workdir"},
@@ -73,7 +73,8 @@ OWNERS = {
     "ml_collections": {"cli"},
     "absl": {"cli"},
     "matplotlib": {"report"},
-    "PIL": {"report", "digits"},
+    "PIL": {"report", "digits", "data"},
+    "requests": {"data"},
 }
 NEVER = ("torch", "tensorflow")
 

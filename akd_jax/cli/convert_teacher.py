@@ -28,7 +28,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--num_classes", type=_count, help="default: as many as the last layer has")
     parser.add_argument("--key", help="where in the file the state dict is, if not in one of the usual places")
-    parser.add_argument("--data", help="cifar10, cifar100, digits or an .npz: measures top-1 on its test part")
+    parser.add_argument(
+        "--data", help="cifar10, cifar100, digits, an .npz or an image folder: measures top-1 on its test part"
+    )
     parser.add_argument("--data_dir", help="where tensorflow-datasets keeps its data")
     parser.add_argument("--mean", type=_numbers, help="a,b,c of the images it was trained on; default: those of --data")
     parser.add_argument("--std", type=_numbers, help="a,b,c, likewise; without --data, CIFAR-100's")

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser("evaluate.py", description="Measures a run's students, or a converted teacher, on labelled images.")
+    parser = Parser(description="Measures a run's students, or a converted teacher, on labelled images.")
     parser.add_argument("--workdir", type=Path, help="the run whose students to measure, default: the newest")
     parser.add_argument("--student", help="one of the run's students, default: all")
     parser.add_argument("--best", action="store_true", help="the student at its best evaluation instead of its last")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from akd_jax import data, metrics, saved_run
-from akd_jax.cli import convert_teacher, evaluate, sample, train
+from akd_jax.cli import convert_teacher, evaluate, prepare_data, sample, train
 from akd_jax.errors import DataMissing
 
 ROOT = Path(__file__).parents[2]
@@ -148,14 +148,20 @@ def test_training_refuses_a_config_that_is_no_python(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "flag"),
-    [(train, "--dry_run"), (convert_teacher, "--num_classes"), (sample, "--untrained"), (evaluate, "--best")],
+    [
+        (train, "--dry_run"),
+        (convert_teacher, "--num_classes"),
+        (prepare_data, "--trust"),
+        (sample, "--untrained"),
+        (evaluate, "--best"),
+    ],
 )
 def test_help(capsys, command, flag):
     assert status(command, "--help") == 0
     assert flag in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", ["train", "convert_teacher", "evaluate", "sample"])
+@pytest.mark.parametrize("script", ["train", "convert_teacher", "evaluate", "prepare_data", "sample"])
 def test_scripts(script, tmp_path):
     """Each file in scripts/ is its command, also for what it writes to the real stderr."""
     command = [sys.executable, ROOT / "scripts" / f"{script}.py", "--nope"]

@@ -1,0 +1,59 @@
+"""The official CIFAR archives, packed or unpacked. Members are read by their exact names, never extracted."""
+
+import hashlib
+import tarfile
+import zlib
+from pathlib import Path
+
+from akd_jax.data.cifar import Cifar
+from akd_jax.data.layouts import Contents, layouts
+from akd_jax.errors import InputError
+
+
+def verify(path: Path, cifar: Cifar) -> None:
+    """Raises InputError, with what was expected and found, unless `path` is an official archive of `cifar`."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, which has no checksum: give --trust if you trust it")
+    official = (cifar.binary, cifar.python)
+    expected = [archive for archive in official if archive.file == path.name] or official
+    found = sha256(path)
+    if found not in [archive.sha256 for archive in expected]:
+        wanted = " or ".join(f"{archive.sha256} ({archive.file}, {archive.size:,} bytes)" for archive in expected)
+        raise InputError(
+            f"{path} has another checksum: expected sha256 {wanted}, found {found} ({path.stat().st_size:,} bytes); "
+            "get it again, or give scripts/prepare_data.py --trust if you trust it"
+        )
+
+
+def sha256(path: Path) -> str:
+    """The file's digest in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read(path: Path, cifar: Cifar) -> Contents:
+    """What the archive, or the folder unpacked from it, holds. Raises InputError where it is not of the layout."""
+    known = layouts(cifar)
+    found = _members(path, {f"{layout.folder}/{name}" for layout in known for name in layout.members})
+    layout = max(known, key=lambda layout: sum(f"{layout.folder}/{name}" in found for name in layout.members))
+    missing = [name for name in layout.members if f"{layout.folder}/{name}" not in found]
+    if len(missing) == len(layout.members):
+        raise InputError(f"{path} holds no {' and no '.join(layout.folder for layout in known)} of {cifar.name}")
+    if missing:
+        raise InputError(f"{path} lacks {layout.folder}/{missing[0]}: get it again")
+    try:
+        return layout.parse({name: found[f"{layout.folder}/{name}"] for name in layout.members})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
+    """Those of the wanted members that are there. Links are no members."""
+    if path.is_dir():
+        files = {name: path / Path(name).name for name in wanted}
+        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+    try:
+        with tarfile.open(path, "r:gz") as tar:
+            return {m.name: tar.extractfile(m).read() for m in tar if m.name in wanted and m.isfile()}
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise InputError(f"{path} is no whole .tar.gz ({error}): get it again") from None

@@ -1,0 +1,55 @@
+"""prepare_data.py as a newcomer uses and misuses it."""
+
+import cifar_archives
+import pytest
+
+from akd_jax.cli import prepare_data
+
+
+def status(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        prepare_data.main([str(argument) for argument in arguments])
+    return caught.value.code
+
+
+@pytest.mark.parametrize("kind", cifar_archives.KINDS)
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_prepared_once(name, kind, tmp_path, capsys):
+    archive = cifar_archives.write(tmp_path, name, kind)
+    root = tmp_path / "data"
+    for words in ("images prepared in", "images are prepared already in"):
+        assert status(name, "--data_dir", root, "--archive", archive, "--trust") == 0
+        assert capsys.readouterr().out == f"{name}: 15 train, 6 test {words} {root / name / '3.0.2'}\n"
+
+
+def test_prepared_from_a_folder(tmp_path, capsys):
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for member, content in cifar_archives.members("cifar100", "python", cifar_archives.make("cifar100")).items():
+        (folder / member).write_bytes(content)
+    assert status("cifar100", "--data_dir", tmp_path, "--archive", folder, "--trust") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "NAME"),
+        (("digits",), "'digits' cannot be prepared: give cifar10 or cifar100"),
+        (("mine.npz",), "are read as they are"),
+        (("cifar100", "--archive", "nowhere.tar.gz"), "nowhere.tar.gz: no such file"),
+        (("cifar100", "--archive", "cifar-100-binary.tar.gz"), "expected sha256 58a81ae192"),
+        (("cifar100", "--archive", "."), "a folder, which has no checksum: give --trust"),
+        (("cifar100", "--archive", ".", "--trust"), "holds no cifar-100-binary"),
+        (("cifar10", "--archive", "cifar-100-binary.tar.gz", "--trust"), "holds no cifar-10-batches-bin"),
+        (("cifar100", "--data_dir", "cifar-100-binary.tar.gz"), "--data_dir"),
+        (("cifar100", "--nope"), "--nope"),
+    ],
+)
+def test_refusals(arguments, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    cifar_archives.write(tmp_path, "cifar100")
+    assert status(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and says in error
+    assert not list(tmp_path.rglob("dataset_info.json")) and not list(tmp_path.rglob("incomplete*"))
