@@ -154,9 +154,10 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none. data_dir: "" is tfds's own.
+    """data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
 
-    splits are measured every `every_epochs` epochs, and the first of them picks each student's best;
+    data_dir: "" is tensorflow-datasets' own. splits are measured every `every_epochs` epochs, and the first of them
+    picks each student's best;
     final_splits are read at the run's end only, and for the teacher.
     """
 
