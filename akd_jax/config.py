@@ -182,6 +182,7 @@ class Config:
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs and at the end.
+    tensorboard: whether the metrics go to TensorBoard's events too.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Config:
     dtype: str = "float32"
     samples: int = 64
     sample_every_epochs: int = 10
+    tensorboard: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

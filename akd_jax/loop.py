@@ -1,7 +1,8 @@
 """The one host loop: between compiled dispatches it measures, writes, saves and draws."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ from akd_jax.run import Run, prepare
 from akd_jax.schedule import Dispatch
 from akd_jax.steps import run_rounds
 from akd_jax.summary import summarise
+from akd_jax.tensorboard import Events
 from akd_jax.types import AKDState, Metrics
+
+Record = Callable[[Iterable[metrics.Row]], None]
+"""Takes rows of metrics."""
 
 Programs = dict[tuple[str, int], Any]
 """(turn, rounds) -> the compiled dispatch."""
@@ -50,15 +55,33 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         # Only now: settings that cannot go on from the checkpoint have left the run as it was.
         files.write_json(directory / workdir.CONFIG, to_dict(config))
         teacher_files.write_info(directory, run.teacher)
-        metrics.rewind(directory / workdir.METRICS, now.round)
-        if latest is None and not run.rounds_in_all:
-            _conclude(run, now, epoch=0)
-            progress.save(checkpoints, now)
-        plan = [] if _stalled(run, now) else run.plan(now.round)
-        programs = _compile(run, plan, now.state)
-        announce_cost(run, plan, programs)
-        _play(run, now, plan, programs, checkpoints)
+        with _recording(run, now.round) as record:
+            if latest is None and not run.rounds_in_all:
+                _conclude(run, now, record, epoch=0)
+                progress.save(checkpoints, now)
+            plan = [] if _stalled(run, now) else run.plan(now.round)
+            programs = _compile(run, plan, now.state)
+            announce_cost(run, plan, programs)
+            _play(run, now, plan, programs, record, checkpoints)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
+
+
+@contextmanager
+def _recording(run: Run, after: int) -> Iterator[Record]:
+    """What takes rows from the round `after` on, and puts them wherever the config wants them."""
+    path = run.directory / workdir.METRICS
+    metrics.rewind(path, after)
+    if not run.config.tensorboard:
+        yield lambda rows: metrics.append(path, rows)
+        return
+    with Events(run.directory, after=after) as events:
+
+        def record(rows):
+            rows = list(rows)
+            metrics.append(path, rows)
+            events.append(rows)
+
+        yield record
 
 
 def _compile(run: Run, plan: Sequence[Dispatch], state: AKDState) -> Programs:
@@ -71,21 +94,28 @@ def _compile(run: Run, plan: Sequence[Dispatch], state: AKDState) -> Programs:
     }
 
 
-def _play(run: Run, now: Progress, plan: Sequence[Dispatch], programs: Programs, checkpoints: Checkpoints) -> None:
+def _play(
+    run: Run,
+    now: Progress,
+    plan: Sequence[Dispatch],
+    programs: Programs,
+    record: Record,
+    checkpoints: Checkpoints,
+) -> None:
     with tqdm(total=run.rounds_in_all, initial=now.round, unit="round", disable=None) as bar:
         for dispatch in plan:
-            _dispatch(run, now, dispatch, programs)
+            _dispatch(run, now, dispatch, programs, record)
             bar.update(dispatch.rounds)
             epoch, rest = divmod(dispatch.stop, run.rounds_in_epoch)
             if dispatch.stop == run.rounds_in_all or (not rest and epoch % run.config.evaluation.every_epochs == 0):
-                finished = _conclude(run, now, epoch=epoch)
+                finished = _conclude(run, now, record, epoch=epoch)
                 # Last of all: what a kill before this line leaves behind, the resumed run writes again.
                 progress.save(checkpoints, now)
                 if finished:
                     break
 
 
-def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs) -> None:
+def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs, record: Record) -> None:
     """Plays the rounds of one compiled program and writes a row for each."""
     started = time.monotonic()
     program = programs[dispatch.turn, dispatch.rounds]
@@ -102,15 +132,12 @@ def _dispatch(run: Run, now: Progress, dispatch: Dispatch, programs: Programs) -
                 bad = int(np.argmin(finite))
                 _halt(run, f"{key} of {name} is {numbers[bad]} at round {dispatch.start + bad + 1}")
     shared = {"epoch": dispatch.epoch + 1, "seed": run.config.seed, "seconds": round(seconds / dispatch.rounds, 6)}
-    metrics.append(
-        run.directory / workdir.METRICS,
-        (
-            {"kind": "train", "round": dispatch.start + i + 1, "student": name}
-            | {key: float(numbers[i]) for key, numbers in values.items()}
-            | shared
-            for i in range(dispatch.rounds)
-            for name, values in series.items()
-        ),
+    record(
+        {"kind": "train", "round": dispatch.start + i + 1, "student": name}
+        | {key: float(numbers[i]) for key, numbers in values.items()}
+        | shared
+        for i in range(dispatch.rounds)
+        for name, values in series.items()
     )
 
 
@@ -119,16 +146,16 @@ def _of_student(played: Metrics, name: str) -> dict[str, np.ndarray]:
     return {key: values[name] if isinstance(values, Mapping) else values for key, values in played.items()}
 
 
-def _conclude(run: Run, now: Progress, *, epoch: int) -> bool:
+def _conclude(run: Run, now: Progress, record: Record, *, epoch: int) -> bool:
     """What follows an epoch: measurements, reports, pictures. True if it was the run's last."""
-    last = {name: _measure(run, now, name, epoch, run.judge) for name in run.config.students}
+    last = {name: _measure(run, now, name, epoch, run.judge, record) for name in run.config.students}
     if run.splits:
         for name, measured in last.items():
             now.keep_if_best(name, measured, run.splits)
     finished = now.round == run.rounds_in_all or _stalled(run, now)
     if finished:
         for name in run.config.students:
-            last[name] |= _measure(run, now, name, epoch, run.final_judge)
+            last[name] |= _measure(run, now, name, epoch, run.final_judge, record)
             now.add_to_best(name, run.final_judge(name, now.best[name]))
     _write_reports(run, now, last, finished=finished)
     if finished or epoch % run.config.sample_every_epochs == 0:
@@ -143,7 +170,7 @@ def _stalled(run: Run, now: Progress) -> bool:
     return bool(patience and now.measures) and now.round - now.best_round(run.splits) >= patience
 
 
-def _measure(run: Run, now: Progress, name: str, epoch: int, judge: Judge) -> dict[str, Measures]:
+def _measure(run: Run, now: Progress, name: str, epoch: int, judge: Judge, record: Record) -> dict[str, Measures]:
     """Measures a student and writes the rows."""
     started = time.monotonic()
     measured = judge(name, now.state.students[name].variables)
@@ -153,12 +180,9 @@ def _measure(run: Run, now: Progress, name: str, epoch: int, judge: Judge) -> di
     if not np.isfinite([[*values.values()] for values in measured.values()]).all():
         _halt(run, f"{name} gives values that are not finite after round {now.round}")
     shared = {"round": now.round, "epoch": epoch, "student": name}
-    metrics.append(
-        run.directory / workdir.METRICS,
-        (
-            {"kind": "eval", **shared, "split": split, **values, "seconds": seconds, "seed": run.config.seed}
-            for split, values in measured.items()
-        ),
+    record(
+        {"kind": "eval", **shared, "split": split, **values, "seconds": seconds, "seed": run.config.seed}
+        for split, values in measured.items()
     )
     return measured
 

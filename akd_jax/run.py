@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from akd_jax import data, evaluate, teacher_files, workdir
+from akd_jax import data, evaluate, teacher_files, tensorboard, workdir
 from akd_jax.config import Config
 from akd_jax.errors import DataMissing, InputError
 from akd_jax.evaluate import Judge, Pool
@@ -74,6 +74,8 @@ class Run(NamedTuple):
 
 def prepare(config: Config, directory: Path, *, force: bool) -> tuple[Run, AKDState]:
     """(the run, its first state). Raises InputError for settings, a teacher or data that cannot be used."""
+    if config.tensorboard:
+        tensorboard.check_installed()
     info, teacher_variables = teacher_files.load(config.teacher)
     experiment = build(config, info)
     starts = _load_starts(config, info, directory)

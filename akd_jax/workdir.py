@@ -22,6 +22,7 @@ FREE_TO_CHANGE = (
     "teacher.path",
     "samples",
     "sample_every_epochs",
+    "tensorboard",
     "schedule.rounds_per_dispatch",
     "schedule.patience",
     "evaluation.",

@@ -43,11 +43,11 @@ ALLOWED = {
     "experiment": CORE - {"schedule", "steps", "flops", "evaluate"} | {"config", "errors", "teacher"},
     "teacher_files": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "files", "models", "teacher"}
     | {"types", "workdir"},
-    "run": CORE | {"config", "data", "errors", "experiment", "teacher", "teacher_files", "workdir"},
+    "run": CORE | {"config", "data", "errors", "experiment", "teacher", "teacher_files", "tensorboard"} | {"workdir"},
     "briefing": {"progress", "run", "schedule", "summary"},
     "loop": CORE
     | {"briefing", "checkpoint", "config", "config_dict", "errors", "files", "metrics", "progress", "report", "run"}
-    | {"summary", "teacher_files", "workdir"},
+    | {"summary", "teacher_files", "tensorboard", "workdir"},
     "saved_run": {
         "checkpoint",
         "config",

@@ -1,14 +1,12 @@
 """Event files read back: what TensorBoard would show."""
 
-import struct
-
 import pytest
 
 from akd_jax import tensorboard
 from akd_jax.errors import InputError
 
 pytest.importorskip("tensorboardX")
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from event_files import shown
 
 
 def train_row(round, loss=0.5):
@@ -23,26 +21,6 @@ def eval_row(round, top1):
         "kind": "eval", "round": round, "epoch": 1, "student": "wide", "split": "test", "top1": top1, "loss": 1.5,
         "agreement": 0.75, "seconds": 2.0, "seed": 3,
     }  # fmt: skip
-
-
-def events(directory):
-    """Of all files in the order of their names. A record is its length u64, a checksum u32, itself, a checksum u32."""
-    for path in sorted((directory / "tensorboard").iterdir()):
-        content = path.read_bytes()
-        while content:
-            (length,) = struct.unpack("<Q", content[:8])
-            yield Event.FromString(content[12 : 12 + length])
-            content = content[16 + length :]
-
-
-def shown(directory):
-    """{(tag, round): value}; a start at a round hides what came before for it and later ones, as in TensorBoard."""
-    scalars = {}
-    for event in events(directory):
-        if event.session_log.status == SessionLog.START:
-            scalars = {(tag, step): value for (tag, step), value in scalars.items() if step < event.step}
-        scalars |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
-    return scalars
 
 
 def test_rows_are_scalars_by_round(tmp_path):

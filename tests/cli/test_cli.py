@@ -329,6 +329,32 @@ def test_a_student_begins_with_given_weights(tmp_path):
     assert student["last"]["test"]["agreement"] == 1
 
 
+def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboardX")
+    from event_files import shown
+
+    append = metrics.append
+
+    def interrupted(path, rows):
+        rows = list(rows)
+        append(path, rows)
+        if rows[0]["round"] == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics, "append", interrupted)
+        assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 130
+    assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 0
+    wanted = {
+        ("/".join([row["kind"], row["student"], *([row["split"]] if "split" in row else []), key]), row["round"]): value
+        for row in metrics.read(tmp_path / "metrics.jsonl")
+        for key, value in row.items()
+        if key in ("student_loss", "generator_loss", "top1", "loss", "agreement")
+    }
+    found = {place: value for place, value in shown(tmp_path).items() if not place[0].endswith("seconds")}
+    assert found == pytest.approx(wanted)
+
+
 def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatch, capsys):
     def missing(*_):
         raise DataMissing("cifar100 is nowhere: put it there")
