@@ -1,4 +1,4 @@
-"""The usual constants of (x / 255 - mean) / std, of each data set's own training images."""
+"""The usual constants of (x / 255 - mean) / std."""
 
 from typing import NamedTuple
 
@@ -17,5 +17,7 @@ NORMALISATIONS = {
     # With the mean of the images' own deviations, as much of the field's code has it.
     "cifar10_dfad": Normalisation((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "cifar100": Normalisation((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    # ImageNet's, which some CIFAR checkpoints were trained with.
+    "imagenet": Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "digits": Normalisation((digits.MEAN,), (digits.STD,)),
 }
