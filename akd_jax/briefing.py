@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from akd_jax.config import Config
+from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 from akd_jax.schedule import Dispatch
@@ -16,15 +18,27 @@ from akd_jax.summary import device
 say = tqdm.write  # plain lines that do not tear a progress bar
 
 
+def announce(config: Config) -> None:
+    """The run and the backend, before anything takes time."""
+    say(f"{config.name}, seed {config.seed}, on {device()}, jax {jax.__version__}")
+
+
 def introduce(run: Run) -> None:
-    """Backend, networks, the teacher's own accuracy."""
-    say(f"{run.config.name}, seed {run.config.seed}, on {device()}, jax {jax.__version__}")
-    accuracy = ", ".join(f"{split} {100 * top1:.2f} %" for split, top1 in run.teacher_top1.items())
-    say(f"teacher {run.teacher.arch}: {run.teacher.parameters:,} parameters, top-1 {accuracy or 'not measured'}")
+    """The networks, and what the teacher is about to look at."""
+    say(f"teacher {run.teacher.arch}: {run.teacher.parameters:,} parameters")
     for name, count in run.parameters.items():
         say(f"student {name}: {count:,} parameters, {count / run.teacher.parameters:.1%} of the teacher's")
-    if run.unmeasured:
-        say(f"warning: nobody will know how good the students are: {run.unmeasured}")
+    if run.held.missing:
+        say(f"warning: nobody will know how good the students are: {run.held.missing}")
+    else:
+        images = sum(len(splits.held.labels) for splits in (run.held.during, run.held.at_end) if splits)
+        say(f"{images:,} labelled images to measure on")
+
+
+def report_teacher(judges: Evaluation) -> None:
+    """The teacher's own accuracy."""
+    accuracy = ", ".join(f"{split} {100 * top1:.2f} %" for split, top1 in judges.teacher_top1.items())
+    say(f"teacher's top-1: {accuracy or 'not measured'}")
 
 
 def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any]) -> None:
@@ -43,7 +57,7 @@ def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any
 
 def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str, Any]) -> None:
     """One line a student."""
-    left = run.rounds_in_all - now.round
+    left = run.schedule.rounds - now.round
     say(
         f"epoch {epoch}/{run.config.schedule.epochs}, round {now.round}"
         + (f", about {duration(left * now.seconds / now.round)} to go" if left else "")
@@ -59,7 +73,7 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
 
 def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     """Where everything is."""
-    if summary["rounds"] < run.rounds_in_all:
+    if summary["rounds"] < run.schedule.rounds:
         say(f"stopped early: no student got better in {run.config.schedule.patience} evaluations")
     took = duration(summary["wall_seconds"])
     say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")

@@ -58,6 +58,14 @@ class Checkpoints:
         self._manager.close()
 
 
+def latest_in(directory: Path) -> int | None:
+    """The number of the newest checkpoint there; None where there is none, or no such directory."""
+    if not directory.is_dir():
+        return None
+    with Checkpoints(directory, keep=None) as checkpoints:
+        return checkpoints.latest()
+
+
 def save_tree(directory: Path, tree: Any) -> None:
     """One pytree of arrays as a directory, which must not exist."""
     with ocp.StandardCheckpointer() as checkpointer:

@@ -1,43 +1,45 @@
 """What a classifier is worth on labelled images: accuracy, loss, calibration, agreement with the teacher."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
-
 import chex
 import jax
 import jax.numpy as jnp
-import optax
 
 from akd_jax.types import Array, Metrics, Network, Variables
 
-
-def normalise(images: Array, mean: Array, std: Array) -> Array:
-    """uint8 [..., C] in 0..255 -> float32, (x / 255 - mean) / std with mean and std [C]."""
-    return (images.astype(jnp.float32) / 255 - mean) / std
+Measures = dict[str, float]
+"""What `measure` found, on the host."""
 
 
-def predict(
-    network: Network, variables: Variables, images: Array, *, mean: Array, std: Array, batch_size: int
-) -> Array:
-    """Logits [N, classes] for uint8 images [N, H, W, C], batch by batch on the device, every image once."""
+def predict(network: Network, variables: Variables, images: Array, *, batch_size: int) -> Array:
+    """Logits [N, classes] for the images [N, H, W, C] that the network takes, by batches, every image once."""
     chex.assert_rank(images, 4)
     count = images.shape[0]
     batches = -(-count // batch_size)
     padded = jnp.pad(images, ((0, batches * batch_size - count), (0, 0), (0, 0), (0, 0)))
-
-    def logits(batch):
-        return network.apply(variables, normalise(batch, mean, std), train=False)[0].logits
-
-    predicted = jax.lax.map(logits, padded.reshape(batches, batch_size, *images.shape[1:]))
+    predicted = jax.lax.map(
+        lambda batch: network.apply(variables, batch, train=False)[0].logits,
+        padded.reshape(batches, batch_size, *images.shape[1:]),
+    )
     return predicted.reshape(-1, predicted.shape[-1])[:count]
 
 
-def predictor(
-    network: Network, *, mean: Sequence[float], std: Sequence[float], batch_size: int
-) -> Callable[[Variables, Array], Array]:
-    """(variables, uint8 images [N, H, W, C]) -> logits [N, classes], compiled; mean and std are one a channel."""
-    constants = {"mean": jnp.array(mean, jnp.float32), "std": jnp.array(std, jnp.float32)}
-    return jax.jit(lambda variables, images: predict(network, variables, images, batch_size=batch_size, **constants))
+def measure(logits: Array, labels: Array, teacher_logits: Array | None = None) -> Metrics:
+    """Of N images: top1, top5, loss (mean cross-entropy in nats), ece (see `calibration_error`).
+
+    With the teacher's logits also agreement, the share of images that it puts into the same class.
+    """
+    chex.assert_shape(labels, logits.shape[:1])
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], -1)
+    measures = {
+        "top1": top1(logits, labels),
+        "top5": top5(logits, labels),
+        "loss": -chosen.mean(),
+        "ece": calibration_error(logits, labels),
+    }
+    if teacher_logits is None:
+        return measures
+    chex.assert_equal_shape((logits, teacher_logits))
+    return measures | {"agreement": top1(logits, teacher_logits.argmax(-1))}
 
 
 def top1(logits: Array, labels: Array) -> Array:
@@ -68,72 +70,3 @@ def by_class(logits: Array, labels: Array) -> tuple[Array, Array]:
     classes = logits.shape[-1]
     right = logits.argmax(-1) == labels
     return jnp.zeros(classes, jnp.int32).at[labels].add(1), jnp.zeros(classes, jnp.int32).at[labels].add(right)
-
-
-def measure(logits: Array, labels: Array, teacher_logits: Array) -> Metrics:
-    """Means over N images: top1, loss (cross-entropy in nats), agreement (the same class as the teacher)."""
-    chex.assert_equal_shape((logits, teacher_logits))
-    chex.assert_shape(labels, logits.shape[:1])
-    return {
-        "top1": top1(logits, labels),
-        "loss": cross_entropy(logits, labels),
-        "agreement": agreement(logits, teacher_logits),
-    }
-
-
-def cross_entropy(logits: Array, labels: Array) -> Array:
-    """The mean over N images, in nats."""
-    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-
-
-def agreement(logits: Array, teacher_logits: Array) -> Array:
-    """The share of N images that the teacher puts into the same class."""
-    return top1(logits, teacher_logits.argmax(-1))
-
-
-class Pool(NamedTuple):
-    """Images to measure on, and the splits that share them, so that each image is looked at once.
-
-    images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once.
-    splits: name -> positions [n] of its images.
-    """
-
-    images: Array
-    labels: Array
-    teacher_logits: Array
-    splits: Mapping[str, Array]
-
-
-Measures = dict[str, float]
-"""top1, loss, agreement."""
-
-Judge = Callable[[str, Variables], dict[str, Measures]]
-"""(student's name, its variables) -> {split: its measures}."""
-
-
-def judge(
-    students: Mapping[str, Network], pool: Pool, *, mean: Sequence[float], std: Sequence[float], batch_size: int
-) -> Judge:
-    """Measures students on the splits of a pool; each network is compiled once. The measures are on the host."""
-    predictors = {
-        name: predictor(network, mean=mean, std=std, batch_size=batch_size) for name, network in students.items()
-    }
-
-    def judged(name, variables):
-        logits = predictors[name](variables, pool.images)
-        return {
-            split: on_host(measure(logits[chosen], pool.labels[chosen], pool.teacher_logits[chosen]))
-            for split, chosen in pool.splits.items()
-        }
-
-    return judged
-
-
-def abstain(name: str, variables: Variables) -> dict[str, Measures]:
-    """The judge of a run without labelled images."""
-    return {}
-
-
-def on_host(measures: Metrics) -> Measures:
-    """Rounded to what float32 holds."""
-    return {key: round(float(value), 6) for key, value in measures.items()}

@@ -7,10 +7,12 @@ from typing import Any
 from akd_jax import data, evaluate, saved_run, teacher_files
 from akd_jax.data import Images
 from akd_jax.errors import InputError
+from akd_jax.judge import on_host, predictor
 from akd_jax.models import make_classifier
+from akd_jax.models.network import on_pixels
 from akd_jax.saved_run import SavedRun
 from akd_jax.teacher import Teacher
-from akd_jax.types import Array
+from akd_jax.types import Array, Network, Variables
 
 BATCH_SIZE = 250
 
@@ -19,14 +21,14 @@ Figures = dict[str, Any]
 class, with its number, name, images and top1 (None without images)."""
 
 
-def of_teacher(directory: Path, *, source: str, data_dir: str | None, split: str) -> Iterator[Figures]:
-    """A converted teacher. Raises InputError."""
-    info, variables = teacher_files.read(directory)
+def of_teacher(
+    info: Teacher, variables: Variables, *, name: str, source: str, data_dir: str | None, split: str
+) -> Figures:
+    """A teacher; name: what to call it. Raises InputError for data that are not there, or not of its kind."""
     held = _load(info, source, data_dir, split)
     network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
-    predict = evaluate.predictor(network, mean=info.mean, std=info.std, batch_size=BATCH_SIZE)
-    logits = predict(variables, held.images)
-    yield {"network": f"teacher {directory}", "data": source, "split": split} | _figures(logits, held, logits)
+    logits = _logits(network, variables, held, info)
+    return {"network": name, "data": source, "split": split} | _figures(logits, held, logits)
 
 
 def of_run(
@@ -43,12 +45,14 @@ def of_run(
     source, data_dir = source or own.data, data_dir or own.data_dir or None
     if not source:
         raise InputError(f"{directory} was trained without evaluation.data: give --data")
+    names = [student] if student else saved.config.students
+    if best and not all(saved.progress.best[name].measures for name in names):
+        raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
     held = _load(saved.teacher, source, data_dir, split)
-    how = {"mean": saved.teacher.mean, "std": saved.teacher.std, "batch_size": own.batch_size}
-    teacher_logits = _teacher_logits(saved, held, how)
-    for name in [student] if student else saved.config.students:
-        variables = saved.progress.best[name] if best else saved.progress.state.students[name].variables
-        logits = evaluate.predictor(saved.experiment.students[name], **how)(variables, held.images)
+    teacher_logits = _teacher_logits(saved, held)
+    for name in names:
+        variables = saved.progress.best[name].variables if best else saved.progress.state.students[name].variables
+        logits = _logits(saved.experiment.students[name], variables, held, saved.teacher)
         when = "at its best" if best else f"after {saved.progress.round} rounds"
         figures = _figures(logits, held, teacher_logits)
         yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
@@ -61,7 +65,12 @@ def _load(info: Teacher, source: str, data_dir: str | None, split: str) -> Image
     return held
 
 
-def _teacher_logits(saved: SavedRun, held: Images, how: Mapping[str, Any]) -> Array | None:
+def _logits(network: Network, variables: Variables, held: Images, info: Teacher) -> Array:
+    look = predictor(on_pixels(network, info.mean, info.std), batch_size=BATCH_SIZE)
+    return look(variables, held.images)
+
+
+def _teacher_logits(saved: SavedRun, held: Images) -> Array | None:
     """None where the run's teacher is not at hand any more: what is missing is the agreement, not the accuracy."""
     try:
         info, variables = teacher_files.load(saved.config.teacher)
@@ -69,21 +78,15 @@ def _teacher_logits(saved: SavedRun, held: Images, how: Mapping[str, Any]) -> Ar
         return None
     if info.digest != saved.teacher.digest:
         return None
-    return evaluate.predictor(saved.experiment.teacher, **how)(variables, held.images)
+    return _logits(saved.experiment.teacher, variables, held, info)
 
 
-def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Figures:
-    measures = {
-        "top1": evaluate.top1(logits, held.labels),
-        "top5": evaluate.top5(logits, held.labels),
-        "loss": evaluate.cross_entropy(logits, held.labels),
-        "ece": evaluate.calibration_error(logits, held.labels),
-    }
-    agreement = {"agreement": evaluate.agreement(logits, teacher_logits)} if teacher_logits is not None else {}
+def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Mapping[str, Any]:
+    measures = on_host(evaluate.measure(logits, held.labels, teacher_logits))
     counts, right = (values.tolist() for values in evaluate.by_class(logits, held.labels))
     names = held.names or [str(number) for number in range(len(counts))]
     classes = [
         {"class": number, "name": name, "images": count, "top1": round(hits / count, 6) if count else None}
         for number, (name, count, hits) in enumerate(zip(names, counts, right, strict=True))
     ]
-    return {"images": len(held.labels), "agreement": None, **evaluate.on_host(measures | agreement), "classes": classes}
+    return {"images": len(held.labels), "agreement": None, **measures, "classes": classes}

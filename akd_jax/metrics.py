@@ -1,16 +1,41 @@
-"""A run's measurements on disk: metrics.jsonl, a row a line, and history.csv, its evaluations as a table."""
+"""A run's measurements: rows, metrics.jsonl with a row a line, and history.csv, its evaluations as a table."""
 
 import csv
+import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from akd_jax import files
 
 Row = Mapping[str, Any]
-HISTORY = ("epoch", "round", "student", "split", "top1", "loss", "agreement", "seconds", "seed")
+LABELS = ("kind", "round", "epoch", "student", "split", "seed")
+"""What says where a row belongs; its other numbers were measured."""
+HISTORY = ("epoch", "round", "student", "split", "top1", "top5", "loss", "agreement", "ece", "seconds", "seed")
+
+
+def train_rows(
+    series: Mapping[str, Mapping[str, Any]], *, after: int, rounds: int, epoch: int, seed: int, seconds: float
+) -> Iterator[Row]:
+    """A row a round and student. series: {student: {metric: [rounds]}}; seconds: of a round."""
+    for i in range(rounds):
+        for student, values in series.items():
+            yield (
+                {"kind": "train", "round": after + i + 1, "epoch": epoch, "student": student}
+                | {key: float(numbers[i]) for key, numbers in values.items()}
+                | {"seed": seed, "seconds": round(seconds, 6)}
+            )
+
+
+def eval_rows(
+    measured: Mapping[str, Mapping[str, float]], *, student: str, after: int, epoch: int, seed: int, seconds: float
+) -> Iterator[Row]:
+    """A row a split. measured: {split: measures}; seconds: of the whole evaluation."""
+    for split, values in measured.items():
+        labels = {"kind": "eval", "round": after, "epoch": epoch, "student": student, "split": split}
+        yield labels | values | {"seed": seed, "seconds": round(seconds, 6)}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -37,7 +62,8 @@ def append(path: Path, rows: Iterable[Row]) -> None:
 
 def write_history(path: Path, rows: Iterable[Row]) -> None:
     """The evaluation rows as history.csv."""
-    with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, HISTORY, extrasaction="ignore")
-        table.writeheader()
-        table.writerows(row for row in rows if row["kind"] == "eval")
+    text = io.StringIO()
+    table = csv.DictWriter(text, HISTORY, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(row for row in rows if row["kind"] == "eval")
+    files.write_text(path, text.getvalue())

@@ -1,69 +1,103 @@
 """What changes while a run goes on; all of it is in every checkpoint."""
 
-import copy
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 
 from akd_jax.checkpoint import Checkpoints
+from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
 from akd_jax.types import AKDState, Variables
 
+SCHEMA = 2  # of what a checkpoint holds
 
-@dataclass
-class Progress:
-    """state: of the game. best: each student's variables when its top-1 on the first split was highest.
 
-    measures: what the best measured then, {student: {split: top1, loss, agreement and the round}}.
-    seconds: of training so far.
+class Best(NamedTuple):
+    """A student when its top-1 on the first split was highest: its variables, after which round, what it measured.
+
+    Before the first evaluation: as it began, and no measures.
     """
 
+    variables: Variables
+    round: int
+    measures: Mapping[str, Measures]
+
+
+class Progress(NamedTuple):
+    """state: of the game. best: each student's. seconds: of training so far."""
+
     state: AKDState
-    best: dict[str, Variables]
-    measures: dict[str, dict[str, Measures]] = field(default_factory=dict)
-    seconds: float = 0.0
+    best: Mapping[str, Best]
+    seconds: float
 
     @property
     def round(self) -> int:
         return int(self.state.step)
 
-    def keep_if_best(self, name: str, measured: dict[str, Measures], splits: tuple[str, ...]) -> None:
-        """Remembers the named student if it is better on the first of `splits` than ever before."""
-        first = splits[0]
-        # A best that was never measured on this split (its name may change on resume) is no measure to beat.
-        best = self.measures.get(name, {}).get(first)
-        if best is None or measured[first]["top1"] > best["top1"]:
-            self.measures[name] = {split: measured[split] | {"round": self.round} for split in splits}
-            self.best[name] = copied(self.state.students[name].variables)
-
-    def add_to_best(self, name: str, measured: dict[str, Measures]) -> None:
-        """Remembers what the named student's best measured on further splits."""
-        if name in self.measures:
-            round = next(iter(self.measures[name].values()))["round"]
-            self.measures[name] |= {split: values | {"round": round} for split, values in measured.items()}
-
-    def best_round(self, splits: tuple[str, ...]) -> int:
-        """The last round at which any student was better on the first of `splits` than ever before."""
-        return max(int(measures[splits[0]]["round"]) for measures in self.measures.values())
-
 
 def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
-    return Progress(state, {name: copied(player.variables) for name, player in state.students.items()})
+    best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
+    return Progress(state, best, 0.0)
+
+
+def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
+    """Remembers each student that is better than ever before; measured: {student: {split: measures}}.
+
+    The first split decides. A best that was never measured on it (a resumed run may name others) is no measure to
+    beat.
+    """
+    best = dict(progress.best)
+    for name, splits in measured.items():
+        if not splits:
+            continue
+        first = next(iter(splits))
+        old = best[name].measures.get(first)
+        if old is None or splits[first]["top1"] > old["top1"]:
+            best[name] = Best(_copied(progress.state.students[name].variables), progress.round, splits)
+    return progress._replace(best=best)
+
+
+def add_to_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
+    """Remembers what the students' bests measured on further splits; measured as for `keep_best`."""
+    best = {
+        name: old._replace(measures={**old.measures, **measured.get(name, {})}) for name, old in progress.best.items()
+    }
+    return progress._replace(best=best)
+
+
+def best_round(progress: Progress) -> int | None:
+    """The last round at which a student was better than ever before; None where none has been measured."""
+    return max((best.round for best in progress.best.values() if best.measures), default=None)
 
 
 def save(checkpoints: Checkpoints, progress: Progress) -> None:
     """Returns before the writing ends; the progress may go on at once."""
-    meta = copy.deepcopy({"measures": progress.measures, "seconds": progress.seconds})
-    checkpoints.save(progress.round, {"state": progress.state, "best": progress.best}, meta)
+    best = {name: {"round": best.round, "measures": dict(best.measures)} for name, best in progress.best.items()}
+    meta = {"schema": SCHEMA, "best": best, "seconds": progress.seconds}
+    checkpoints.save(progress.round, _arrays(progress), meta)
 
 
-def restore(checkpoints: Checkpoints, round: int, like: Progress) -> Progress:
-    """The progress at `round`, with the shapes and placement of `like`. Raises InputError if it cannot be read."""
-    saved, meta = checkpoints.restore(round, {"state": like.state, "best": like.best})
-    return Progress(saved["state"], saved["best"], **meta)
+def newest(checkpoints: Checkpoints, like: Progress) -> Progress | None:
+    """The newest saved progress, with the shapes and placement of `like`; None where none has been saved.
+
+    Raises InputError if it cannot be read.
+    """
+    round = checkpoints.latest()
+    if round is None:
+        return None
+    arrays, meta = checkpoints.restore(round, _arrays(like))
+    if meta.get("schema") != SCHEMA:
+        raise InputError(f"checkpoint {round} was written by another version of akd_jax: take another --workdir")
+    best = {name: Best(arrays["best"][name], **facts) for name, facts in meta["best"].items()}
+    return Progress(arrays["state"], best, meta["seconds"])
 
 
-def copied(variables: Variables) -> Variables:
+def _arrays(progress: Progress) -> dict:
+    return {"state": progress.state, "best": {name: best.variables for name, best in progress.best.items()}}
+
+
+def _copied(variables: Variables) -> Variables:
     """Buffers of its own: those of the state are given to the next dispatch to overwrite."""
     return jax.tree.map(lambda leaf: leaf.copy(), variables)

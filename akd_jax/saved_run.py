@@ -16,7 +16,7 @@ from akd_jax.teacher import Teacher
 
 
 class SavedRun(NamedTuple):
-    """progress: at the newest checkpoint."""
+    """What a run was, and how far it had come at its newest checkpoint."""
 
     config: Config
     teacher: Teacher
@@ -30,8 +30,7 @@ def read(directory: Path) -> SavedRun:
     info = teacher_files.read_info(directory)
     experiment = build(config, info)
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
-        latest = checkpoints.latest()
-        if latest is None:
-            raise InputError(f"{directory} has no checkpoint yet: let it train to the end of an epoch")
-        like = progress.fresh(initial_state(experiment, jax.random.key(0)))
-        return SavedRun(config, info, experiment, progress.restore(checkpoints, latest, like))
+        saved = progress.newest(checkpoints, progress.fresh(initial_state(experiment, jax.random.key(0))))
+    if saved is None:
+        raise InputError(f"{directory} has no checkpoint yet: let it train to the end of an epoch")
+    return SavedRun(config, info, experiment, saved)

@@ -7,57 +7,52 @@ from typing import Any
 import jax
 
 from akd_jax import __version__
-from akd_jax.config import Config
-from akd_jax.teacher import Teacher
+from akd_jax.progress import Progress
+from akd_jax.run import Run
 
 SCHEMA = 1
 
 
 def summarise(
-    config: Config,
-    teacher: Teacher,
-    *,
-    teacher_top1: Mapping[str, float],
-    parameters: Mapping[str, int],
-    last: Mapping[str, Any],
-    best: Mapping[str, Any],
-    rounds: int,
-    finished: bool,
-    teacher_queries: int,
-    flops: int,
-    wall_seconds: float,
+    run: Run, progress: Progress, last: Mapping[str, Any], *, teacher_top1: Mapping[str, float], finished: bool
 ) -> dict[str, Any]:
-    """parameters, last, best: by student. last, best: {split: {top1, loss, agreement}}, best with its round.
+    """last: {student: {split: its measures now}}. teacher_top1: by split.
 
-    teacher_queries: images that the teacher was shown in the rounds played, evaluation aside; flops: their operations.
+    In the result, teacher_queries are the images that the teacher was shown in the rounds played, evaluation aside;
+    flops are their operations.
     """
+    teacher_queries, flops = run.spent(progress.round)
+    seconds = progress.seconds
     return {
         "schema": SCHEMA,
-        "config": config.name,
-        "method": config.method,
-        "seed": config.seed,
-        "rounds": rounds,
+        "config": run.config.name,
+        "method": run.config.method,
+        "seed": run.config.seed,
+        "rounds": progress.round,
         "finished": finished,
         "teacher": {
-            "arch": teacher.arch,
-            "parameters": teacher.parameters,
-            "source": teacher.source,
-            "digest": teacher.digest,
+            "arch": run.teacher.arch,
+            "parameters": run.teacher.parameters,
+            "source": run.teacher.source,
+            "digest": run.teacher.digest,
             "top1": dict(teacher_top1),
         },
         "students": {
             name: {
                 "parameters": count,
-                "share_of_teacher": round(count / teacher.parameters, 4),
+                "share_of_teacher": round(count / run.teacher.parameters, 4),
                 "last": last.get(name, {}),
-                "best": best.get(name, {}),
+                "best": {
+                    split: {**measures, "round": progress.best[name].round}
+                    for split, measures in progress.best[name].measures.items()
+                },
             }
-            for name, count in parameters.items()
+            for name, count in run.parameters.items()
         },
         "teacher_queries": teacher_queries,
         "flops": flops,
-        "wall_seconds": round(wall_seconds, 3),
-        "images_per_second": round(teacher_queries / wall_seconds, 1) if wall_seconds else 0.0,
+        "wall_seconds": round(seconds, 3),
+        "images_per_second": round(teacher_queries / seconds, 1) if seconds else 0.0,
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": device(),
     }

@@ -14,10 +14,8 @@ from akd_jax import checkpoint, files, workdir
 from akd_jax.config import TeacherConfig
 from akd_jax.convert.names import find_state_dict, to_variables
 from akd_jax.convert.reader import read_checkpoint
-from akd_jax.data import Images
 from akd_jax.errors import InputError
-from akd_jax.evaluate import predictor, top1
-from akd_jax.models import MODELS, make_classifier, parameter_count
+from akd_jax.models import MODELS, parameter_count
 from akd_jax.teacher import Teacher
 from akd_jax.types import Variables
 
@@ -144,15 +142,6 @@ def read_info(directory: Path) -> Teacher:
         raise InputError(
             f"{directory} holds no teacher that akd-convert (scripts/convert_teacher.py) wrote ({error})"
         ) from None
-
-
-def measure_top1(teacher: Teacher, variables: Variables, held: Images, *, batch_size: int = 250) -> float:
-    """The share of `held` that the teacher classifies rightly. Raises InputError for images of other channels."""
-    if held.images.shape[-1] != teacher.channels:
-        raise InputError(f"the data have {held.images.shape[-1]} channels, the teacher takes {teacher.channels}")
-    network = make_classifier(teacher.arch, teacher.classes, image_size=held.images.shape[1])
-    logits_of = predictor(network, mean=teacher.mean, std=teacher.std, batch_size=batch_size)
-    return round(float(top1(logits_of(variables, held.images), held.labels)), 6)
 
 
 def _expected(arch: str, classes: int, channels: int) -> Variables:

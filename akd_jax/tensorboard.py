@@ -6,10 +6,7 @@ from pathlib import Path
 
 from akd_jax import workdir
 from akd_jax.errors import InputError
-from akd_jax.metrics import Row
-
-LABELS = {"kind", "round", "epoch", "student", "split", "seed"}
-"""What says where a row belongs; its other numbers were measured."""
+from akd_jax.metrics import LABELS, Row
 
 
 def check_installed() -> None:
@@ -19,7 +16,7 @@ def check_installed() -> None:
 
 
 class Events:
-    """What a run in `directory` measures from the round `after` on. All is on disk at the end of the `with`.
+    """What a run in `directory` measures from the round `after` on. `close` it.
 
     Events past `after`, of a run that was stopped there before, are hidden. Raises InputError like check_installed.
     """
@@ -40,11 +37,9 @@ class Events:
         """A scalar for every measured number, by round: train/STUDENT/KEY or eval/STUDENT/SPLIT/KEY."""
         for row in rows:
             place = [row[label] for label in ("kind", "student", "split") if label in row]
-            for key in row.keys() - LABELS:
+            for key in row.keys() - set(LABELS):
                 self._writer.add_scalar("/".join([*place, key]), row[key], row["round"])
 
-    def __enter__(self) -> "Events":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """All is on disk when it returns."""
         self._writer.close()

@@ -42,11 +42,6 @@ def newest() -> Path:
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime)
 
 
-def has_checkpoint(directory: Path) -> bool:
-    """Whether there is a state to go on from."""
-    return any((directory / CHECKPOINTS).glob("[0-9]*"))
-
-
 def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) -> None:
     """Raises InputError where `directory` cannot be written, or holds a run with other settings or teacher."""
     check_writable(directory, "--workdir")

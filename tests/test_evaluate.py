@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.evaluate import Pool, by_class, calibration_error, judge, measure, normalise, predict, top5
+from akd_jax.evaluate import by_class, calibration_error, measure, predict, top5
+from akd_jax.models.network import on_pixels
 from akd_jax.types import Network, Outputs
-
-MEAN, STD = jnp.array([0.5]), jnp.array([0.25])
 
 
 def brightness(variables, images, *, train):
@@ -17,17 +16,13 @@ def brightness(variables, images, *, train):
     return Outputs(jnp.stack([-mean, mean], -1) * variables, None, {}), ()
 
 
-NETWORK = Network(init=None, apply=brightness)
+NETWORK = on_pixels(Network(init=None, apply=brightness), [0.5], [0.25])
 IMAGES = jnp.asarray(np.arange(7, dtype=np.uint8)[:, None, None, None] * 40 * np.ones((1, 4, 4, 1), np.uint8))
-
-
-def test_normalise():
-    assert normalise(jnp.array([[0], [255]], jnp.uint8), MEAN, STD).tolist() == [[-2], [2]]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
 def test_predict_is_the_same_for_every_batch_size(batch_size):
-    logits = predict(NETWORK, jnp.float32(1), IMAGES, mean=MEAN, std=STD, batch_size=batch_size)
+    logits = predict(NETWORK, jnp.float32(1), IMAGES, batch_size=batch_size)
     wanted = (jnp.arange(7) * 40 / 255 - 0.5) / 0.25
     assert logits.shape == (7, 2)
     assert jnp.allclose(logits[:, 1], wanted, atol=1e-6)
@@ -41,6 +36,8 @@ def test_measure_by_hand():
     assert measures["top1"] == 0.75
     assert measures["agreement"] == 0.5
     assert measures["loss"] == pytest.approx((3 * right + wrong) / 4)
+    assert measures["top5"] == 1 and measures["ece"] == calibration_error(logits, jnp.array([0, 1, 1, 1]))
+    assert "agreement" not in measure(logits, jnp.array([0, 1, 1, 1]))
 
 
 def test_top5_by_hand():
@@ -67,21 +64,8 @@ def test_by_class_by_hand():
     assert counts.tolist() == [1, 3, 0] and right.tolist() == [1, 1, 0]
 
 
-def test_judge_measures_the_named_student_on_every_split_of_the_pool():
-    labels = jnp.array([0, 0, 0, 0, 1, 1, 1])
-    teacher_logits = predict(NETWORK, jnp.float32(1), IMAGES, mean=MEAN, std=STD, batch_size=7)
-    splits = {"test": jnp.arange(7), "part": jnp.array([6, 0])}
-    pool = Pool(IMAGES, labels.at[6].set(0), teacher_logits, splits)
-    measured = judge({"a": NETWORK, "b": NETWORK}, pool, mean=MEAN, std=STD, batch_size=3)
-    upright, upside_down = measured("a", jnp.float32(1)), measured("b", jnp.float32(-1))
-    assert upright["test"]["top1"] == pytest.approx(6 / 7, abs=1e-6) and upright["part"]["top1"] == 0.5
-    assert upright["test"]["agreement"] == 1
-    assert upside_down["test"]["agreement"] == 0 and upside_down["part"]["top1"] == 0.5
-    assert {type(value) for value in upside_down["test"].values()} == {float}
-
-
 def test_wrong_shapes_are_refused():
     with pytest.raises(AssertionError):
         measure(jnp.zeros((3, 2)), jnp.zeros(4, jnp.int32), jnp.zeros((3, 2)))
     with pytest.raises(AssertionError):
-        jax.eval_shape(lambda x: predict(NETWORK, 1.0, x, mean=MEAN, std=STD, batch_size=2), IMAGES[0])
+        jax.eval_shape(lambda x: predict(NETWORK, 1.0, x, batch_size=2), IMAGES[0])

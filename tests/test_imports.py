@@ -11,7 +11,6 @@ PACKAGE = Path(__file__).parents[1] / "akd_jax"
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
            for path in PACKAGE.rglob("*.py")}  # fmt: skip
 
-CORE = {"types", "models", "objectives", "steps", "methods", "schedule", "optimizers", "evaluate", "flops"}
 ALLOWED = {
     "": set(),
     "errors": set(),
@@ -37,36 +36,27 @@ ALLOWED = {
     "report": {"metrics"},
     "tensorboard": {"errors", "metrics", "workdir"},
     "workdir": {"config", "config_dict", "errors", "files"},
-    "summary": {"", "config", "teacher"},
-    "progress": {"checkpoint", "evaluate", "types"},
+    "progress": {"checkpoint", "errors", "evaluate", "types"},
+    "teacher_files": {"checkpoint", "config", "convert", "errors", "files", "models", "teacher", "types", "workdir"},
     # The assembly, where settings end, and what is above it.
-    "experiment": CORE - {"schedule", "steps", "flops", "evaluate"} | {"config", "errors", "teacher"},
-    "teacher_files": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "files", "models", "teacher"}
-    | {"types", "workdir"},
-    "run": CORE | {"config", "data", "errors", "experiment", "teacher", "teacher_files", "tensorboard"} | {"workdir"},
-    "briefing": {"progress", "run", "schedule", "summary"},
-    "loop": CORE
-    | {"briefing", "checkpoint", "config", "config_dict", "errors", "files", "metrics", "progress", "report", "run"}
-    | {"summary", "teacher_files", "tensorboard", "workdir"},
-    "saved_run": {
-        "checkpoint",
-        "config",
-        "config_dict",
-        "errors",
-        "experiment",
-        "files",
-        "progress",
-        "teacher",
-        "teacher_files",
-    }
-    | {"workdir"},
-    "examination": {"data", "errors", "evaluate", "models", "saved_run", "teacher", "teacher_files", "types"},
+    "experiment": {"config", "errors", "methods", "models", "objectives", "optimizers", "teacher", "types"},
+    "run": {"checkpoint", "config", "data", "errors", "experiment", "flops", "models", "schedule", "teacher"}
+    | {"teacher_files", "tensorboard", "types", "workdir"},
+    "judge": {"data", "evaluate", "models", "run", "types"},
+    "summary": {"", "progress", "run"},
+    "briefing": {"config", "judge", "progress", "run", "schedule", "summary"},
+    "recorder": {"files", "metrics", "progress", "report", "run", "summary", "tensorboard", "workdir"},
+    "loop": {"briefing", "checkpoint", "config", "config_dict", "errors", "evaluate", "files", "judge", "metrics"}
+    | {"progress", "recorder", "run", "schedule", "steps", "teacher_files", "types", "workdir"},
+    "saved_run": {"checkpoint", "config", "config_dict", "errors", "experiment", "files", "progress", "teacher"}
+    | {"teacher_files", "workdir"},
+    "examination": {"data", "errors", "evaluate", "judge", "models", "saved_run", "teacher", "teacher_files", "types"},
     "cli": {"cli", "config", "config_dict", "data", "errors", "examination", "experiment", "files", "loop"}
     | {"normalisation", "report", "saved_run", "teacher_files", "workdir"},
 }
 OWNERS = {
     "flax.linen": {"models"},
-    "optax": {"methods", "optimizers", "evaluate"},
+    "optax": {"methods", "optimizers"},
     "orbax": {"checkpoint"},
     "tensorboardX": {"tensorboard"},
     "tensorflow_datasets": {"data"},

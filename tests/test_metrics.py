@@ -52,9 +52,26 @@ def test_no_line_that_is_not_json(tmp_path):
 
 def test_history_holds_the_evaluations(tmp_path):
     evaluation = {
-        "kind": "eval", "epoch": 1, "round": 5, "student": "s", "split": "test", "top1": 0.5, "loss": 1.5,
-        "agreement": 0.25, "seconds": 2.0, "seed": 0,
+        "kind": "eval", "epoch": 1, "round": 5, "student": "s", "split": "test", "top1": 0.5, "top5": 1.0,
+        "loss": 1.5, "agreement": 0.25, "ece": 0.125, "seconds": 2.0, "seed": 0,
     }  # fmt: skip
     metrics.write_history(tmp_path / "history.csv", [*rows(1, 2), evaluation])
     with (tmp_path / "history.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [{key: str(evaluation[key]) for key in metrics.HISTORY}]
+
+
+def test_rows_of_training():
+    series = {"a": {"loss": [1, 2]}, "b": {"loss": [3, 4]}}
+    found = list(metrics.train_rows(series, after=10, rounds=2, epoch=3, seed=7, seconds=0.5))
+    assert [(row["round"], row["student"], row["loss"]) for row in found] == [
+        (11, "a", 1), (11, "b", 3), (12, "a", 2), (12, "b", 4),
+    ]  # fmt: skip
+    assert all((row["kind"], row["epoch"], row["seed"], row["seconds"]) == ("train", 3, 7, 0.5) for row in found)
+
+
+def test_rows_of_an_evaluation():
+    found = list(
+        metrics.eval_rows({"x": {"top1": 0.5}, "y": {"top1": 1.0}}, student="a", after=10, epoch=3, seed=7, seconds=0.5)
+    )
+    assert [(row["split"], row["top1"]) for row in found] == [("x", 0.5), ("y", 1.0)]
+    assert all((row["kind"], row["round"], row["student"], row["epoch"]) == ("eval", 10, "a", 3) for row in found)

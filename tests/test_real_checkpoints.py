@@ -8,10 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from akd_jax import data, teacher_files
+from akd_jax import data, examination, teacher_files
 from akd_jax.convert.names import find_state_dict
 from akd_jax.convert.reader import read_checkpoint
-from akd_jax.evaluate import normalise
 from akd_jax.models import make_classifier
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -29,15 +28,16 @@ def cifar10(tmp_path_factory):
     directory = tmp_path_factory.mktemp("cifar10")
     unpack = [sys.executable, SHARED / "data" / "unpack.py", "cifar10", directory, "--format", "npz"]
     subprocess.run(unpack, check=True, capture_output=True)
-    return data.load(str(directory / "cifar10.npz"), "test")
+    return str(directory / "cifar10.npz")
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
     info, variables = teacher_files.convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
-    assert len(cifar10.labels) == 10_000
-    assert teacher_files.measure_top1(info, variables, cifar10) == pytest.approx(published, abs=0.0005)
+    figures = examination.of_teacher(info, variables, name=name, source=cifar10, data_dir=None, split="test")
+    assert figures["images"] == 10_000
+    assert figures["top1"] == pytest.approx(published, abs=0.0005)
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -53,7 +53,8 @@ def test_logits_are_pytorchs(name, cifar10):
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
     _, variables = teacher_files.convert(path, arch=arch, mean=MEAN, std=STD)
     network = make_classifier(arch, 10, image_size=32)
-    images = np.asarray(normalise(cifar10.images[:200], np.float32(MEAN), np.float32(STD)))
+    pixels = data.load(cifar10, "test").images[:200]
+    images = (np.float32(pixels) / 255 - np.float32(MEAN)) / np.float32(STD)
     ours = jax.jit(lambda v, x: network.apply(v, x, train=False)[0].logits)(variables, images)
     with torch.no_grad():
         theirs = module(torch.tensor(images.transpose(0, 3, 1, 2))).numpy()

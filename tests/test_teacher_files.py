@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import akd_jax
-from akd_jax import checkpoint, data, digits, teacher_files, workdir
+from akd_jax import checkpoint, digits, teacher_files, workdir
 from akd_jax.config import TeacherConfig
-from akd_jax.data import Images
 from akd_jax.errors import InputError
 
 CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
@@ -36,16 +35,6 @@ def test_converted(converted):
     assert (info.arch, info.classes, info.channels, info.source) == (ARCH, 10, 1, str(CHECKPOINT))
     assert info.parameters == 176_258
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(variables))
-
-
-def test_measured_on_the_digits(converted):
-    assert teacher_files.measure_top1(*converted, data.load("digits", "test")) >= 0.985
-
-
-def test_measured_on_images_of_other_channels(converted):
-    held = Images(np.zeros((2, 16, 16, 3), np.uint8), np.zeros(2, np.int32))
-    with pytest.raises(InputError, match="3 channels, the teacher takes 1"):
-        teacher_files.measure_top1(*converted, held)
 
 
 def test_read_back_bitwise(converted, saved):

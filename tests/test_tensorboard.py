@@ -1,5 +1,7 @@
 """Event files read back: what TensorBoard would show."""
 
+from contextlib import closing
+
 import pytest
 
 from akd_jax import tensorboard
@@ -24,7 +26,7 @@ def eval_row(round, top1):
 
 
 def test_rows_are_scalars_by_round(tmp_path):
-    with tensorboard.Events(tmp_path, after=0) as written:
+    with closing(tensorboard.Events(tmp_path, after=0)) as written:
         written.append([train_row(1), train_row(2)])
         written.append(row for row in [eval_row(2, 0.5)])
     assert shown(tmp_path) == {
@@ -42,16 +44,16 @@ def test_rows_are_scalars_by_round(tmp_path):
 
 
 def test_rounds_played_again_show_once(tmp_path):
-    with tensorboard.Events(tmp_path, after=0) as written:
+    with closing(tensorboard.Events(tmp_path, after=0)) as written:
         written.append(train_row(round, loss=0.5) for round in (1, 2, 3, 4))
-    with tensorboard.Events(tmp_path, after=2) as written:
+    with closing(tensorboard.Events(tmp_path, after=2)) as written:
         written.append([train_row(3, loss=0.125)])
     losses = {step: value for (tag, step), value in shown(tmp_path).items() if tag == "train/wide/student_loss"}
     assert losses == {1: 0.5, 2: 0.5, 3: 0.125}
 
 
 def test_an_interruption_loses_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), tensorboard.Events(tmp_path, after=0) as written:
+    with pytest.raises(KeyboardInterrupt), closing(tensorboard.Events(tmp_path, after=0)) as written:
         written.append([train_row(1)])
         raise KeyboardInterrupt
     assert ("train/wide/student_loss", 1) in shown(tmp_path)

@@ -32,8 +32,13 @@ def _parser() -> Parser:
         "--data", help="cifar10, cifar100, digits, an .npz or an image folder: measures top-1 on its test part"
     )
     parser.add_argument("--data_dir", help="where tensorflow-datasets keeps its data")
-    parser.add_argument("--mean", type=_numbers, help="a,b,c of the images it was trained on; default: those of --data")
-    parser.add_argument("--std", type=_numbers, help="a,b,c, likewise; without --data, CIFAR-100's")
+    parser.add_argument(
+        "--mean",
+        type=_numbers,
+        help="a,b,c of the images it was trained on, one a channel; default: those of cifar10, cifar100 or digits if "
+        "that is --data",
+    )
+    parser.add_argument("--std", type=_numbers, help="a,b,c, likewise; else CIFAR-100's")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing directory")
     return parser
 
@@ -64,7 +69,7 @@ def _convert(arguments: list[str]) -> None:
     # Checked as training checks them.
     wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
-    from akd_jax import data, teacher_files  # after the flags are known to be right: importing takes seconds
+    from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
 
     info, variables = teacher_files.convert(
         flags.checkpoint,
@@ -77,9 +82,10 @@ def _convert(arguments: list[str]) -> None:
     print(f"{info.arch}: {info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
     if flags.data:
-        held = data.load(flags.data, "test", flags.data_dir)
-        top1 = teacher_files.measure_top1(info, variables, held)
-        print(f"top-1 on {flags.data} test, {len(held.labels):,} images: {100 * top1:.2f} %")
-        info = dataclasses.replace(info, top1={flags.data: top1})
+        figures = examination.of_teacher(
+            info, variables, name=info.arch, source=flags.data, data_dir=flags.data_dir, split="test"
+        )
+        print(f"top-1 on {flags.data} test, {figures['images']:,} images: {100 * figures['top1']:.2f} %")
+        info = dataclasses.replace(info, top1={flags.data: figures["top1"]})
     teacher_files.save(out, info, variables, overwrite=flags.overwrite)
     print(f"written: {out}; train with --config.teacher.path={out}")

@@ -40,14 +40,22 @@ def _evaluate(arguments: list[str]) -> None:
         workdir.check_writable(flags.json.absolute().parent, "--json")
     run = None if flags.teacher else flags.workdir or workdir.newest()
 
-    from akd_jax import examination  # after the flags are known to be right: importing takes seconds
+    from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
 
     if run:
         examined = examination.of_run(
             run, student=flags.student, best=flags.best, source=flags.data, data_dir=flags.data_dir, split=flags.split
         )
     else:
-        examined = examination.of_teacher(flags.teacher, source=flags.data, data_dir=flags.data_dir, split=flags.split)
+        examined = [
+            examination.of_teacher(
+                *teacher_files.read(flags.teacher),
+                name=f"teacher {flags.teacher}",
+                source=flags.data,
+                data_dir=flags.data_dir,
+                split=flags.split,
+            )
+        ]
     results = []
     for result in examined:
         print("\n".join(_lines(result)), flush=True)

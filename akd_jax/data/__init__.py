@@ -12,7 +12,7 @@ from akd_jax.data.images import Images, Splits, check, part
 from akd_jax.data.npz import open_npz
 from akd_jax.data.source import ANY, Source
 from akd_jax.data.splits import select, split_names
-from akd_jax.errors import InputError
+from akd_jax.errors import DataMissing, InputError
 
 __all__ = ["Images", "Splits", "check", "load", "load_splits"]
 
@@ -23,16 +23,16 @@ def load(name: str, split: str, data_dir: str | None = None) -> Images:
     return Images(images[indices[split]], labels[indices[split]], names)
 
 
-def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None) -> Splits:
+def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *, fetch: bool = True) -> Splits:
     """The images that any of the splits names, each once, and where those of each split are.
 
     name: `cifar10` or `cifar100`, which tensorflow-datasets prepared in `data_dir` or which are prepared there now;
     `digits`; the path of an `.npz` file or of an image folder. specs: at least one, such as `test`, `test[:20%]`,
-    `train+test`, `seed:20%` (see `splits.py`).
+    `train+test`, `seed:20%` (see `splits.py`). fetch: False leaves a CIFAR that is not prepared as it is.
     Raises DataMissing for a CIFAR that is not there and cannot be had, else InputError: for an unknown name or split,
     or data that are damaged or not of the form.
     """
-    source = _open(name, specs, data_dir)
+    source = _open(name, specs, data_dir, fetch)
     terms = {spec: select(name, spec, _sizes(source, spec)) for spec in specs}
     splits = list(dict.fromkeys(_key(source, term.split) for each in terms.values() for term in each))
     parts = dict(zip(splits, source.read(splits), strict=True))
@@ -54,9 +54,9 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None) ->
     return Splits(Images(images[used], labels[used], source.names), indices)
 
 
-def _open(name: str, specs: Sequence[str], data_dir: str | None) -> Source:
+def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -> Source:
     if name in CIFARS:
-        return _cifar(name, specs, data_dir)
+        return _cifar(name, specs, data_dir, fetch)
     if name == "digits":
         return _digits()
     if name.endswith(".npz"):
@@ -68,12 +68,16 @@ def _open(name: str, specs: Sequence[str], data_dir: str | None) -> Source:
     )
 
 
-def _cifar(name: str, specs: Sequence[str], data_dir: str | None) -> Source:
+def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -> Source:
     from akd_jax.data import prepare, prepared  # they import what only CIFAR needs
 
     if not prepared.is_prepared(prepared.folder(name, data_dir)):
         for spec in specs:  # a slip of the pen shows before a download
             select(name, spec, CIFARS[name].sizes)
+        if not fetch:
+            raise DataMissing(
+                f"{name} is not prepared in {prepared.folder(name, data_dir)}; without --dry_run it would be now"
+            )
     return prepared.open_prepared(prepare.prepare(name, data_dir))
 
 

@@ -1,5 +1,7 @@
 """Flax modules as `Network`s, and what can be put before a network."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -53,6 +55,19 @@ def resize_inputs(network: Network, size: int) -> Network:
     return Network(
         init=lambda key, images: network.init(key, resized(images)),
         apply=lambda variables, images, *, train: network.apply(variables, resized(images), train=train),
+    )
+
+
+def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
+    """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
+    mean, std = np.float32(mean), np.float32(std)
+
+    def normalised(pixels):
+        return (pixels.astype(jnp.float32) / 255 - mean) / std
+
+    return Network(
+        init=lambda key, pixels: network.init(key, normalised(pixels)),
+        apply=lambda variables, pixels, *, train: network.apply(variables, normalised(pixels), train=train),
     )
 
 

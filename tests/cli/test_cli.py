@@ -17,6 +17,7 @@ from PIL import Image
 
 from akd_jax import data, metrics, saved_run
 from akd_jax.cli import convert_teacher, evaluate, prepare_data, sample, train
+from akd_jax.data import prepare
 from akd_jax.errors import DataMissing
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +180,15 @@ def test_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_dry_run_prepares_no_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare, "prepare", lambda *_: pytest.fail("it would download"))
+    monkeypatch.chdir(tmp_path)
+    flags = ("--config.evaluation.data=cifar100", "--config.evaluation.data_dir=.", "--config.evaluation.splits=test")
+    assert status(train, *TINY, "--dry_run", *flags) == 0
+    assert "cifar100 is not prepared in cifar100" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 # Training: a run.
 
 
@@ -322,11 +332,29 @@ def test_early_stopping(tmp_path, capsys):
     assert json.loads((tmp_path / "summary.json").read_text())["rounds"] > summary["rounds"]
 
 
+def test_a_run_with_patience_goes_on_with_other_data_or_none(tmp_path, monkeypatch):
+    command = (*TINY, "--config.schedule.patience=1", "--config.student_optimizer.learning_rate=0.0")
+    assert status(train, *command, "--workdir", tmp_path / "one") == 0
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    assert status(train, *command, "--config.evaluation.splits=test", "--workdir", tmp_path / "one") == 0
+
+    def missing(*_, **__):
+        raise DataMissing("they are gone")
+
+    monkeypatch.setattr(data, "load_splits", missing)
+    assert status(train, *command, "--workdir", tmp_path / "other") == 0
+
+
 def test_a_student_begins_with_given_weights(tmp_path):
     flags = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
     assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
     student = json.loads((tmp_path / "summary.json").read_text())["students"]["resnet18_8x_w8"]
     assert student["last"]["test"]["agreement"] == 1
+
+
+def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path):
+    (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir(parents=True)
+    test_a_student_begins_with_given_weights(tmp_path)
 
 
 def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeypatch):
@@ -349,14 +377,14 @@ def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeyp
         ("/".join([row["kind"], row["student"], *([row["split"]] if "split" in row else []), key]), row["round"]): value
         for row in metrics.read(tmp_path / "metrics.jsonl")
         for key, value in row.items()
-        if key in ("student_loss", "generator_loss", "top1", "loss", "agreement")
+        if key in ("student_loss", "generator_loss", "top1", "top5", "loss", "agreement", "ece")
     }
     found = {place: value for place, value in shown(tmp_path).items() if not place[0].endswith("seconds")}
     assert found == pytest.approx(wanted)
 
 
 def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatch, capsys):
-    def missing(*_):
+    def missing(*_, **__):
         raise DataMissing("cifar100 is nowhere: put it there")
 
     monkeypatch.setattr(data, "load_splits", missing)
@@ -364,6 +392,8 @@ def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatc
     assert "warning: nobody will know how good the students are: cifar100 is nowhere" in capsys.readouterr().out
     assert {row["kind"] for row in metrics.read(tmp_path / "metrics.jsonl")} == {"train"}
     assert json.loads((tmp_path / "summary.json").read_text())["finished"]
+    assert status(evaluate, "--workdir", tmp_path, "--data", "digits", "--best") == 2
+    assert "no student has a best" in capsys.readouterr().err
 
 
 def test_not_finite(tmp_path, capsys):
@@ -436,7 +466,7 @@ def test_evaluated_students(run, tmp_path, capsys):
         found = json.loads(out.read_text())
         (network,) = found["networks"]
         assert found["schema"] == 1 and (network["data"], network["split"]) == ("digits", "validation")
-        for key in ("top1", "loss", "agreement"):
+        for key in ("top1", "top5", "loss", "agreement", "ece"):
             assert network[key] == pytest.approx(summary[saved]["validation"][key], abs=2e-6)
         assert network["images"] == sum(row["images"] for row in network["classes"]) == 397
         right = sum(row["images"] * row["top1"] for row in network["classes"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
-from akd_jax.models.network import resize_inputs
+from akd_jax.models.network import on_pixels, resize_inputs
 from akd_jax.types import Network
 
 SEED_SIZES = {
@@ -77,6 +77,14 @@ def test_resize_keeps_the_corners_and_is_linear_between():
     images = jnp.arange(4.0).reshape(1, 2, 2, 1)
     larger, _ = resize_inputs(seen, 3).apply(None, images, train=False)
     assert np.array_equal(larger[0, :, :, 0], [[0, 0.5, 1], [1, 1.5, 2], [2, 2.5, 3]])
+
+
+def test_pixels_are_normalised_before_the_network():
+    seen = on_pixels(Network(lambda key, x: x, lambda variables, x, *, train: (x, train)), [0.5, 0.25], [0.25, 0.5])
+    pixels = jnp.array([[[[0, 0], [255, 255]]]], jnp.uint8)
+    images, train = seen.apply((), pixels, train=True)
+    assert images.tolist() == [[[[-2, -0.5], [2, 1.5]]]] and train
+    assert (seen.init(None, pixels) == images).all()
 
 
 def test_generated_images_have_mean_0_and_variance_1_in_training():

@@ -1,0 +1,96 @@
+"""The students of a run measured on labelled images: compiled networks, and figures on the host."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from akd_jax import evaluate
+from akd_jax.data import Splits
+from akd_jax.evaluate import Measures
+from akd_jax.models.network import on_pixels
+from akd_jax.run import Run
+from akd_jax.types import Array, Metrics, Network, Variables
+
+Judge = Callable[[str, Variables], dict[str, Measures]]
+"""(student's name, its variables) -> {split: its measures}."""
+
+
+class Pool(NamedTuple):
+    """Images to measure on, and the splits that share them, so that each image is looked at once.
+
+    images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once.
+    splits: name -> positions [n] of its images.
+    """
+
+    images: Array
+    labels: Array
+    teacher_logits: Array
+    splits: Mapping[str, Array]
+
+
+class Evaluation(NamedTuple):
+    """How good the students of a run are after its epochs, and at its end on splits that are read then only.
+
+    Without labelled images neither judge finds anything. teacher_top1: by split, of both.
+    """
+
+    during: Judge
+    at_end: Judge
+    teacher_top1: dict[str, float]
+
+
+def evaluation(run: Run) -> Evaluation:
+    """The run's teacher looks at the images that it holds out, once; judges compare the students with it."""
+    config, info = run.config, run.teacher
+    batch_size = config.evaluation.batch_size
+
+    def look(network):
+        return predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size)
+
+    def pool(splits: Splits) -> Pool:
+        images = jnp.asarray(splits.held.images)
+        chosen = {name: jnp.asarray(indices) for name, indices in splits.indices.items()}
+        return Pool(images, jnp.asarray(splits.held.labels), teachers_logits(run.teacher_variables, images), chosen)
+
+    teachers_logits = look(run.experiment.teacher)
+    pools = [splits and pool(splits) for splits in (run.held.during, run.held.at_end)]
+    predictors = {name: look(network) for name, network in run.experiment.students.items()}
+    return Evaluation(
+        *(judge(predictors, pool) if pool else abstain for pool in pools),
+        teacher_top1={
+            name: on_host({"top1": evaluate.top1(pool.teacher_logits[chosen], pool.labels[chosen])})["top1"]
+            for pool in pools
+            if pool
+            for name, chosen in pool.splits.items()
+        },
+    )
+
+
+def predictor(network: Network, *, batch_size: int) -> Callable[[Variables, Array], Array]:
+    """(variables, images [N, H, W, C]) -> logits [N, classes], compiled."""
+    return jax.jit(lambda variables, images: evaluate.predict(network, variables, images, batch_size=batch_size))
+
+
+def judge(predictors: Mapping[str, Callable[[Variables, Array], Array]], pool: Pool) -> Judge:
+    """Measures the students that the predictors belong to on the splits of a pool."""
+
+    def judged(name, variables):
+        logits = predictors[name](variables, pool.images)
+        return {
+            split: on_host(evaluate.measure(logits[chosen], pool.labels[chosen], pool.teacher_logits[chosen]))
+            for split, chosen in pool.splits.items()
+        }
+
+    return judged
+
+
+def abstain(name: str, variables: Variables) -> dict[str, Measures]:
+    """The judge without labelled images."""
+    return {}
+
+
+def on_host(measures: Metrics) -> Measures:
+    """Rounded to what float32 holds."""
+    return {key: round(float(value), 6) for key, value in measures.items()}

@@ -1,0 +1,56 @@
+"""What a run leaves in its directory while it is played: rows, reports and pictures."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from akd_jax import files, metrics, report, workdir
+from akd_jax.metrics import Row
+from akd_jax.progress import Progress
+from akd_jax.run import Run
+from akd_jax.summary import summarise
+from akd_jax.tensorboard import Events
+
+
+class Recorder:
+    """Records a run from the round `after` on; what was recorded past that round is dropped first."""
+
+    def __init__(self, run: Run, *, after: int):
+        self._run = run
+        self._rows = run.directory / workdir.METRICS
+        metrics.rewind(self._rows, after)
+        self._events = Events(run.directory, after=after) if run.config.tensorboard else None
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Rows for metrics.jsonl, and for TensorBoard where the config wants it."""
+        rows = list(rows)
+        metrics.append(self._rows, rows)
+        if self._events:
+            self._events.append(rows)
+
+    def report(
+        self, progress: Progress, last: Mapping[str, Any], *, teacher_top1: Mapping[str, float], finished: bool
+    ) -> None:
+        """history.csv and summary.json; last: {student: {split: its measures now}}."""
+        metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
+        summary = summarise(self._run, progress, last, teacher_top1=teacher_top1, finished=finished)
+        files.write_json(self._run.directory / workdir.SUMMARY, summary)
+
+    def draw(self, progress: Progress) -> None:
+        """curves.png, and a grid of what the generator makes now."""
+        run = self._run
+        report.save_curves(run.directory / workdir.CURVES, metrics.read(self._rows))
+        images = run.experiment.method.sample(progress.state, run.sample_key, num=run.config.samples)
+        pixels = report.to_pixels(np.asarray(images), run.teacher.mean, run.teacher.std)
+        (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
+        grid = run.directory / workdir.SAMPLES / f"round_{progress.round:06d}.png"
+        report.save_png(grid, report.tile(pixels), scale=2)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits until all is written."""
+        if self._events:
+            self._events.close()
