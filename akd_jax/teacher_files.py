@@ -1,7 +1,6 @@
 """Teachers on disk: a directory with `teacher.json` (what it is) and its arrays; or a PyTorch checkpoint."""
 
 import dataclasses
-import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -56,7 +55,6 @@ def convert(
         variables = to_variables(state_dict, _expected(arch, classes, channels))
     except InputError as error:
         raise InputError(f"{path}, read as {arch} with {classes} classes, {error}") from None
-    source_digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
     teacher = Teacher(
         arch=arch,
         classes=classes,
@@ -65,7 +63,7 @@ def convert(
         std=std,
         parameters=parameter_count(variables),
         source=str(path),
-        source_digest=source_digest,
+        source_digest=f"sha256:{files.sha256(path)}",
         digest=checkpoint.digest(variables),
     )
     return teacher, variables

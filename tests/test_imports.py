@@ -32,7 +32,7 @@ ALLOWED = {
     "evaluate": {"types"},
     "methods": {"types", "objectives", "steps", "methods"},
     "convert": {"types", "errors", "convert"},
-    "data": {"convert", "data", "digits", "errors"},
+    "data": {"convert", "data", "digits", "errors", "files"},
     "metrics": {"files"},
     "report": {"metrics"},
     "tensorboard": {"errors", "metrics", "workdir"},
