@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax import checkpoint, files, workdir
+from akd_jax import checkpoint, digest, files, workdir
 from akd_jax.config import TeacherConfig
 from akd_jax.convert.names import find_state_dict, to_variables
 from akd_jax.convert.reader import read_checkpoint
@@ -64,7 +64,7 @@ def convert(
         parameters=parameter_count(variables),
         source=str(path),
         source_digest=f"sha256:{files.sha256(path)}",
-        digest=checkpoint.digest(variables),
+        digest=digest.of_tree(variables),
     )
     return teacher, variables
 
@@ -120,7 +120,7 @@ def read(directory: Path) -> tuple[Teacher, Variables]:
         variables = jax.tree.map(np.asarray, checkpoint.restore_tree(directory / ARRAYS, expected))
     except (OSError, ValueError) as error:
         raise InputError(f"{directory}: its arrays cannot be read ({error!s:.200}): convert it again") from None
-    if checkpoint.digest(variables) != teacher.digest:
+    if digest.of_tree(variables) != teacher.digest:
         raise InputError(f"{directory}: its arrays are not those that were saved: convert it again")
     return teacher, variables
 

@@ -16,6 +16,7 @@ ALLOWED = {
     "": set(),
     "errors": set(),
     "types": set(),
+    "digest": set(),
     "digits": set(),
     "teacher": set(),
     "optimizers": set(),
@@ -41,8 +42,8 @@ ALLOWED = {
     "progress": {"checkpoint", "evaluate", "types"},
     # The assembly, where settings end, and what is above it.
     "experiment": CORE - {"schedule", "steps", "flops", "evaluate"} | {"config", "errors", "teacher"},
-    "teacher_files": {"checkpoint", "config", "convert", "data", "errors", "evaluate", "files", "models", "teacher"}
-    | {"types", "workdir"},
+    "teacher_files": {"checkpoint", "config", "convert", "data", "digest", "errors", "evaluate", "files", "models"}
+    | {"teacher", "types", "workdir"},
     "run": CORE | {"config", "data", "errors", "experiment", "teacher", "teacher_files", "tensorboard"} | {"workdir"},
     "briefing": {"progress", "run", "schedule", "summary"},
     "loop": CORE

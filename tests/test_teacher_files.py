@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import akd_jax
-from akd_jax import checkpoint, data, digits, teacher_files, workdir
+from akd_jax import data, digest, digits, teacher_files, workdir
 from akd_jax.config import TeacherConfig
 from akd_jax.data import Images
 from akd_jax.errors import InputError
@@ -98,7 +98,7 @@ def test_damaged_arrays_are_refused(converted, saved):
         except InputError:
             refused += 1
         else:  # a file that holds no array
-            assert checkpoint.digest(variables) == converted[0].digest
+            assert digest.of_tree(variables) == converted[0].digest
         path.write_bytes(content)
     assert refused
     gc.collect()  # under this test's filter
