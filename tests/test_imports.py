@@ -32,7 +32,7 @@ ALLOWED = {
     "steps": {"types"},
     "evaluate": {"types"},
     "methods": {"types", "objectives", "steps", "methods"},
-    "convert": {"types", "errors", "convert"},
+    "convert": {"convert", "digest", "errors", "files", "models", "teacher", "types"},
     "data": {"convert", "data", "digits", "errors", "files"},
     "metrics": {"files"},
     "report": {"metrics"},
@@ -62,7 +62,7 @@ ALLOWED = {
     }
     | {"workdir"},
     "examination": {"data", "errors", "evaluate", "models", "saved_run", "teacher", "teacher_files", "types"},
-    "cli": {"cli", "config", "config_dict", "data", "errors", "examination", "experiment", "files", "loop"}
+    "cli": {"cli", "config", "config_dict", "convert", "data", "errors", "examination", "experiment", "files", "loop"}
     | {"normalisation", "report", "saved_run", "teacher_files", "workdir"},
 }
 OWNERS = {
