@@ -11,7 +11,6 @@ from akd_jax import optimizers
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
-from akd_jax.methods.adversarial import no_penalty
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.objectives import OBJECTIVES, diversity
 from akd_jax.teacher import Teacher
@@ -72,11 +71,12 @@ def _adversarial(config: Config) -> dict[str, Any]:
     own = config.adversarial
     _check_name("adversarial.objective", own.objective, OBJECTIVES)
     _check_name("adversarial.other_player", own.other_player, BATCH_STATS)
+    penalty = {"image_penalty": lambda images: own.diversity * diversity(images)} if own.diversity else {}
     return {
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,
         "student_steps": own.student_steps,
-        "image_penalty": (lambda images: own.diversity * diversity(images)) if own.diversity else no_penalty,
+        **penalty,
     }
 
 
