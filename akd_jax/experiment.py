@@ -11,6 +11,7 @@ from akd_jax import optimizers
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
+from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.objectives import OBJECTIVES, diversity
 from akd_jax.teacher import Teacher
@@ -32,13 +33,14 @@ def build(config: Config, teacher: Teacher) -> Experiment:
     _check_name("generator.name", config.generator.name, GENERATORS)
     for name in config.students:
         _check_name("students", name, MODELS)
-    settings = METHOD_SETTINGS[config.method](config)
+    family = METHODS[config.method]
+    settings = METHOD_SETTINGS[family](config)
     dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
     size = config.image_size
     networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    method = METHODS[config.method](
+    method = family(
         teacher_network,
         networks,
         generator,
@@ -80,8 +82,8 @@ def _adversarial(config: Config) -> dict[str, Any]:
     }
 
 
-METHOD_SETTINGS: dict[str, Callable[[Config], dict[str, Any]]] = {"akd": _adversarial, "dfad": _adversarial}
-"""name of METHODS -> its own arguments, from its own group of the config."""
+METHOD_SETTINGS: dict[Callable[..., Method], Callable[[Config], dict[str, Any]]] = {adversarial: _adversarial}
+"""A family of METHODS -> its own arguments, from its own group of the config."""
 
 
 def _check_name(key: str, name: str, table: Any) -> None:
