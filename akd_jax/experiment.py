@@ -13,7 +13,7 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
-from akd_jax.objectives import OBJECTIVES, diversity
+from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.teacher import Teacher
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
@@ -73,7 +73,8 @@ def _adversarial(config: Config) -> dict[str, Any]:
     own = config.adversarial
     _check_name("adversarial.objective", own.objective, OBJECTIVES)
     _check_name("adversarial.other_player", own.other_player, BATCH_STATS)
-    penalty = {"image_penalty": lambda images: own.diversity * diversity(images)} if own.diversity else {}
+    weight = own.diversity_weight
+    penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if weight else {}
     return {
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,

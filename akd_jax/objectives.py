@@ -50,8 +50,8 @@ def log_l1(teacher: Outputs, student: Outputs) -> Array:
     return jnp.log1p(l1(teacher, student).mean())
 
 
-def diversity(images: Array) -> Array:
-    """[]: mean cosine similarity of different images in a batch [B, H, W, C], flattened; low where they are diverse."""
+def diversity_loss(images: Array) -> Array:
+    """[]: mean cosine similarity of different images in a batch [B, H, W, C], flattened; high where they are alike."""
     flat = images.reshape(images.shape[0], -1)
     flat = flat / jnp.maximum(jnp.linalg.norm(flat, axis=-1, keepdims=True), 1e-8)
     similarity = flat @ flat.T
