@@ -37,7 +37,7 @@ def kl(temperature: float) -> Loss:
     """
 
     def loss(teacher: Outputs, student: Outputs) -> Array:
-        _difference(teacher, student)
+        _check_shapes(teacher, student)
         wanted = jax.nn.log_softmax(teacher.logits / temperature)
         found = jax.nn.log_softmax(student.logits / temperature)
         return temperature**2 * (jnp.exp(wanted) * (wanted - found)).sum(-1)
@@ -75,6 +75,10 @@ OBJECTIVES: dict[str, Callable[[float], Objective]] = {
 
 
 def _difference(teacher: Outputs, student: Outputs) -> Array:
+    _check_shapes(teacher, student)
+    return student.logits - teacher.logits
+
+
+def _check_shapes(teacher: Outputs, student: Outputs) -> None:
     chex.assert_rank(teacher.logits, 2)
     chex.assert_equal_shape((teacher.logits, student.logits))
-    return student.logits - teacher.logits
