@@ -68,7 +68,7 @@ class Run(NamedTuple):
         turns = self.experiment.method.turns
         per_epoch = self.config.schedule.rounds_per_epoch
         played = rounds_by_turn(tuple(turns), rounds_per_epoch=per_epoch, played=rounds)
-        images = sum(count * turns[name].images for name, count in played.items())
+        images = sum(count * turns[name].teacher_queries for name, count in played.items())
         return images, sum(count * self.flops[name] for name, count in played.items())
 
 

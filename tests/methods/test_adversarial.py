@@ -135,7 +135,7 @@ def test_turns_say_what_they_are(game):
     assert list(game.method.turns) == ["large", "small"]
     for name, turn in game.method.turns.items():
         assert turn.students == (name,)
-        assert turn.images == (2 + 1) * BATCH
+        assert turn.teacher_queries == (2 + 1) * BATCH
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,9 @@ def joint():
 def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint):
     (turn,) = joint.method.turns.values()
     assert list(joint.method.turns) == ["large+small"]
-    assert turn.students == ("large", "small") and turn.images == (2 + 1) * BATCH  # one pass of the teacher for all
+    assert (
+        turn.students == ("large", "small") and turn.teacher_queries == (2 + 1) * BATCH
+    )  # one pass of the teacher for all
     state, metrics = jax.jit(turn.round)(joint.state, joint.teacher_variables, jax.random.key(0))
     assert metrics["student_loss"].keys() == {"large", "small"} and metrics["generator_loss"].shape == ()
     assert state.generator.opt_state[0].count == 1
