@@ -154,11 +154,12 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
+    """The labelled images on which students are measured; none is trained on them.
 
-    data_dir: "" is tensorflow-datasets' own. splits are measured every `every_epochs` epochs, and the first of them
-    picks each student's best;
-    final_splits are read at the run's end only, and for the teacher.
+    data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
+    data_dir: "" is tensorflow-datasets' own.
+    splits: measured every `every_epochs` epochs; the first of them picks each student's best.
+    final_splits: measured at the run's end only. The teacher is measured once on all of them.
     """
 
     data: str = ""
