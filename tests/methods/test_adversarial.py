@@ -113,13 +113,42 @@ def test_the_default_is_the_references_behaviour():
     assert equal(*states)
 
 
-def test_no_gradient_reaches_the_teacher(game):
-    def disagreement(teacher_variables):
+def test_what_a_student_learns_depends_on_the_teacher(game):
+    def learnt(teacher_variables):
         return student(game)(game.state, teacher_variables, jax.random.key(0))[0].students["large"].params
 
-    # The step reads the teacher (its update depends on it) but returns no teacher to differ.
     other = jax.tree.map(lambda leaf: leaf + 0.1, game.teacher_variables)
-    assert not equal(disagreement(game.teacher_variables), disagreement(other))
+    assert not equal(learnt(game.teacher_variables), learnt(other))
+
+
+class TeacherDifferentiatedError(Exception):
+    """Somebody asked how a loss changes with the teacher's weights."""
+
+
+@jax.custom_jvp
+def frozen(variables):
+    """The variables as they are; to differentiate by them raises, whether or not anybody reads the result."""
+    return variables
+
+
+@frozen.defjvp
+def _(primals, tangents):
+    raise TeacherDifferentiatedError
+
+
+@pytest.mark.parametrize("player", [student, generator])
+def test_no_gradient_reaches_the_teachers_weights(game, player):
+    teacher = game.teacher._replace(
+        apply=lambda variables, *inputs, **how: game.teacher.apply(frozen(variables), *inputs, **how)
+    )
+    step = player(game._replace(teacher=teacher))
+
+    def results(teacher_variables):
+        return step(game.state, teacher_variables, jax.random.key(0))
+
+    jax.eval_shape(results, game.teacher_variables)
+    with pytest.raises(TeacherDifferentiatedError):  # as it would be for a step that asked
+        jax.eval_shape(lambda v: jax.jvp(results, (v,), (v,)), game.teacher_variables)
 
 
 def test_turns_share_the_generator_and_its_optimizer(game):
