@@ -1,6 +1,5 @@
 """Saving and restoring pytrees of arrays with Orbax. The only place that knows it."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +82,3 @@ def restore_tree(directory: Path, like: Any) -> Any:
     if jax.tree.map(np.shape, restored) != jax.tree.map(np.shape, placed):  # Orbax gives whatever was saved
         raise ValueError("arrays of other shapes")
     return restored
-
-
-def digest(tree: Any) -> str:
-    """ "sha256:..." of every array's path, type, shape and bytes."""
-    total = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.ascontiguousarray(leaf)
-        total.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
-        total.update(array.tobytes())
-    return f"sha256:{total.hexdigest()}"

@@ -112,20 +112,20 @@ class AdamConfig(RateConfig):
 class AdversarialConfig:
     """The adversarial family's own settings.
 
-    objective: a name of OBJECTIVES; temperature: of the logits, where the objective has one. diversity: weight in the
-    generator's loss of its images' mean cosine similarity. other_player: a name of BATCH_STATS, how the player whose
+    objective: a name of OBJECTIVES; temperature: of the logits, where the objective has one. diversity_weight: in the
+    generator's loss, of its images' mean cosine similarity. other_player: a name of BATCH_STATS, how the player whose
     step it is not takes part. student_steps: in a round, before its one generator step.
     """
 
     objective: str = "l1"
     temperature: float = 4.0
-    diversity: float = 0.0
+    diversity_weight: float = 0.0
     other_player: str = "moving"
     student_steps: int = 15
 
     def __post_init__(self):
         _check_counts(self, "student_steps")
-        _check_finite(self, 0, "diversity")
+        _check_finite(self, 0, "diversity_weight")
         _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
 
 
@@ -154,11 +154,12 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
+    """The labelled images on which students are measured; none is trained on them.
 
-    data_dir: "" is tensorflow-datasets' own. splits are measured every `every_epochs` epochs, and the first of them
-    picks each student's best;
-    final_splits are read at the run's end only, and for the teacher.
+    data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
+    data_dir: "" is tensorflow-datasets' own.
+    splits: measured every `every_epochs` epochs; the first of them picks each student's best.
+    final_splits: measured at the run's end only. The teacher is measured once on all of them.
     """
 
     data: str = ""

@@ -14,12 +14,12 @@ STD = 0.318207
 SIZES = {"train": 1000, "validation": 397, "test": 400}
 
 
-def _evenly(total, picks):
+def _evenly(total: int, picks: int) -> np.ndarray:
     """`picks` distinct indices, evenly spaced over range(total)."""
     return np.arange(picks) * total // picks
 
 
-def split_indices(labels):
+def split_indices(labels: np.ndarray) -> dict[str, np.ndarray]:
     """The fixed stratified split: labels [1797] -> {part: positions in load_digits' order, sorted}.
 
     The images are shuffled by default_rng(0) and sorted stably by class; the test part, then the validation
@@ -35,7 +35,7 @@ def split_indices(labels):
     return parts | {"train": np.sort(rest)}
 
 
-def load_digits_split(split):
+def load_digits_split(split: str) -> tuple[np.ndarray, np.ndarray]:
     """(images uint8 [N, 16, 16, 1], labels int32 [N]) of 'train', 'validation' or 'test'.
 
     The 8x8 values 0..16 are scaled to 0..255 and enlarged bilinearly to 16x16.
@@ -51,6 +51,6 @@ def load_digits_split(split):
     return pixels[..., None], digits.target[chosen].astype(np.int32)
 
 
-def normalise(images):
+def normalise(images: np.ndarray) -> np.ndarray:
     """uint8 images -> float32 of the same shape, (x / 255 - MEAN) / STD."""
     return ((np.asarray(images, np.float32) / 255 - MEAN) / STD).astype(np.float32)

@@ -11,9 +11,9 @@ from akd_jax import optimizers
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
-from akd_jax.methods.adversarial import no_penalty
+from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
-from akd_jax.objectives import OBJECTIVES, diversity
+from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.teacher import Teacher
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
@@ -33,13 +33,14 @@ def build(config: Config, teacher: Teacher) -> Experiment:
     _check_name("generator.name", config.generator.name, GENERATORS)
     for name in config.students:
         _check_name("students", name, MODELS)
-    settings = METHOD_SETTINGS[config.method](config)
+    family = METHODS[config.method]
+    settings = METHOD_SETTINGS[family](config)
     dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
     size = config.image_size
     networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    method = METHODS[config.method](
+    method = family(
         teacher_network,
         networks,
         generator,
@@ -72,16 +73,18 @@ def _adversarial(config: Config) -> dict[str, Any]:
     own = config.adversarial
     _check_name("adversarial.objective", own.objective, OBJECTIVES)
     _check_name("adversarial.other_player", own.other_player, BATCH_STATS)
+    weight = own.diversity_weight
+    penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if weight else {}
     return {
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,
         "student_steps": own.student_steps,
-        "image_penalty": (lambda images: own.diversity * diversity(images)) if own.diversity else no_penalty,
+        **penalty,
     }
 
 
-METHOD_SETTINGS: dict[str, Callable[[Config], dict[str, Any]]] = {"akd": _adversarial, "dfad": _adversarial}
-"""name of METHODS -> its own arguments, from its own group of the config."""
+METHOD_SETTINGS: dict[Callable[..., Method], Callable[[Config], dict[str, Any]]] = {adversarial: _adversarial}
+"""A family of METHODS -> its own arguments, from its own group of the config."""
 
 
 def _check_name(key: str, name: str, table: Any) -> None:

@@ -1,5 +1,6 @@
-"""Files that are whole or not there: written beside the goal, then moved onto it."""
+"""Files that are whole or not there: written beside the goal, then moved onto it; and their checksums."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -26,3 +27,9 @@ def read_json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error})") from None
+
+
+def sha256(path: Path) -> str:
+    """The file's digest in hexadecimal, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

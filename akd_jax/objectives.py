@@ -37,7 +37,7 @@ def kl(temperature: float) -> Loss:
     """
 
     def loss(teacher: Outputs, student: Outputs) -> Array:
-        _difference(teacher, student)
+        _check_shapes(teacher, student)
         wanted = jax.nn.log_softmax(teacher.logits / temperature)
         found = jax.nn.log_softmax(student.logits / temperature)
         return temperature**2 * (jnp.exp(wanted) * (wanted - found)).sum(-1)
@@ -50,8 +50,8 @@ def log_l1(teacher: Outputs, student: Outputs) -> Array:
     return jnp.log1p(l1(teacher, student).mean())
 
 
-def diversity(images: Array) -> Array:
-    """[]: mean cosine similarity of different images in a batch [B, H, W, C], flattened; low where they are diverse."""
+def diversity_loss(images: Array) -> Array:
+    """[]: mean cosine similarity of different images in a batch [B, H, W, C], flattened; high where they are alike."""
     flat = images.reshape(images.shape[0], -1)
     flat = flat / jnp.maximum(jnp.linalg.norm(flat, axis=-1, keepdims=True), 1e-8)
     similarity = flat @ flat.T
@@ -75,6 +75,10 @@ OBJECTIVES: dict[str, Callable[[float], Objective]] = {
 
 
 def _difference(teacher: Outputs, student: Outputs) -> Array:
+    _check_shapes(teacher, student)
+    return student.logits - teacher.logits
+
+
+def _check_shapes(teacher: Outputs, student: Outputs) -> None:
     chex.assert_rank(teacher.logits, 2)
     chex.assert_equal_shape((teacher.logits, student.logits))
-    return student.logits - teacher.logits

@@ -49,7 +49,7 @@ class Run(NamedTuple):
         """(images that the teacher was shown, floating-point operations) in the first `rounds` rounds."""
         played = rounds_by_turn(self.schedule, rounds)
         turns = self.experiment.method.turns
-        images = sum(count * turns[name].images for name, count in played.items())
+        images = sum(count * turns[name].teacher_queries for name, count in played.items())
         return images, sum(count * self.flops[name] for name, count in played.items())
 
 

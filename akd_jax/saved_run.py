@@ -16,7 +16,10 @@ from akd_jax.teacher import Teacher
 
 
 class SavedRun(NamedTuple):
-    """What a run was, and how far it had come at its newest checkpoint."""
+    """What a run's directory holds, put together again: its settings, what they build, and how far it came.
+
+    teacher: its record alone. progress: at the newest checkpoint.
+    """
 
     config: Config
     teacher: Teacher

@@ -86,12 +86,12 @@ Step = Callable[[AKDState, Variables, Array], tuple[AKDState, Metrics]]
 class Turn(NamedTuple):
     """A kind of round.
 
-    round: Step. students: names of those it trains. images: how many the teacher is shown in it.
+    round: Step. students: names of those it trains. teacher_queries: how many images the teacher is shown in it.
     """
 
     round: Step
     students: tuple[str, ...]
-    images: int
+    teacher_queries: int
 
 
 class Method(NamedTuple):

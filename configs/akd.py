@@ -9,6 +9,7 @@ python scripts/train.py --config configs/akd.py:digits   8x8 digits at 16x16, sm
 """
 
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -17,61 +18,56 @@ from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
 
 
-def get_config(variant: str = "") -> ConfigDict:
-    return {"": cifar100, "digits": digits}[variant]()
-
-
-def cifar100() -> ConfigDict:
+def cifar100() -> dict[str, Any]:
     """15:1, 100 epochs of 100 rounds a student, constant learning rates: the seed's numbers."""
-    return ConfigDict(
-        complete(
-            {
-                "name": "akd",
-                "teacher": {
-                    "path": "teacher/best_resnet34_cifar100.pth",
-                    "arch": "resnet34",
-                    **NORMALISATIONS["cifar100"]._asdict(),
-                },
-                "students": ("resnet18_8x", "resnet18_8x_small"),
-                "student_optimizer": {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
-                "generator_optimizer": {"learning_rate": 1e-3},
-                "batch_size": 256,
-                "image_size": 32,
-                "generator": {"latents": 100, "width": 64},
-                "adversarial": {"objective": "l1", "student_steps": 15},
-                "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20},
-                # The seed's subsets of the test images, the first of which picked its best, and all of them.
-                "evaluation": {"data": "cifar100", "splits": ("seed:20%", "seed:10%", "test"), "every_epochs": 1},
-            }
-        )
-    )
+    return {
+        "name": "akd",
+        "teacher": {
+            "path": "teacher/best_resnet34_cifar100.pth",
+            "arch": "resnet34",
+            **NORMALISATIONS["cifar100"]._asdict(),
+        },
+        "students": ("resnet18_8x", "resnet18_8x_small"),
+        "student_optimizer": {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
+        "generator_optimizer": {"learning_rate": 1e-3},
+        "batch_size": 256,
+        "image_size": 32,
+        "generator": {"latents": 100, "width": 64},
+        "adversarial": {"objective": "l1", "student_steps": 15},
+        "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20},
+        # The seed's subsets of the test images, the first of which picked its best, and all of them.
+        "evaluation": {"data": "cifar100", "splits": ("seed:20%", "seed:10%", "test"), "every_epochs": 1},
+    }
 
 
-def digits() -> ConfigDict:
+def digits() -> dict[str, Any]:
     """Rates that decay for both players: with the generator's constant, students collapse late."""
-    return ConfigDict(
-        complete(
-            {
-                "name": "akd:digits",
-                "teacher": {
-                    "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
-                    "arch": "resnet18_8x_w8",
-                    **NORMALISATIONS["digits"]._asdict(),
-                },
-                "students": ("resnet10_8x_w8", "resnet10_8x_w4"),
-                "student_optimizer": {"learning_rate": 0.1, "schedule": "cosine", "final": 0.02},
-                "generator_optimizer": {"learning_rate": 1e-3, "schedule": "cosine", "final": 0.02},
-                "batch_size": 64,
-                "image_size": 16,
-                "generator": {"latents": 64, "width": 32},
-                "adversarial": {"objective": "l1", "student_steps": 15},
-                "schedule": {"epochs": 10, "rounds_per_epoch": 12, "rounds_per_dispatch": 12},
-                "evaluation": {
-                    "data": "digits",
-                    "splits": ("validation",),
-                    "final_splits": ("test",),
-                    "every_epochs": 1,
-                },
-            }
-        )
-    )
+    return {
+        "name": "akd:digits",
+        "teacher": {
+            "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
+            "arch": "resnet18_8x_w8",
+            **NORMALISATIONS["digits"]._asdict(),
+        },
+        "students": ("resnet10_8x_w8", "resnet10_8x_w4"),
+        "student_optimizer": {"learning_rate": 0.1, "schedule": "cosine", "final": 0.02},
+        "generator_optimizer": {"learning_rate": 1e-3, "schedule": "cosine", "final": 0.02},
+        "batch_size": 64,
+        "image_size": 16,
+        "generator": {"latents": 64, "width": 32},
+        "adversarial": {"objective": "l1", "student_steps": 15},
+        "schedule": {"epochs": 10, "rounds_per_epoch": 12, "rounds_per_dispatch": 12},
+        "evaluation": {
+            "data": "digits",
+            "splits": ("validation",),
+            "final_splits": ("test",),
+            "every_epochs": 1,
+        },
+    }
+
+
+VARIANTS = {"": cifar100, "digits": digits}
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    return ConfigDict(complete(VARIANTS[variant]()))

@@ -125,7 +125,7 @@ def test_wrong_type(key, value):
         ("schedule__rounds_per_dispatch", 0),
         ("adversarial__student_steps", 0),
         ("adversarial__temperature", 0.0),
-        ("adversarial__diversity", -1.0),
+        ("adversarial__diversity_weight", -1.0),
         ("adversarial__temperature", math.nan),
         ("evaluation__every_epochs", 0),
         ("evaluation__batch_size", 0),

@@ -17,16 +17,18 @@ from akd_jax.teacher import Teacher
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = {"xla_backend_optimization_level": 0}
-VARIANTS = [("akd", ""), ("akd", "digits"), ("dfad", ""), ("dfad", "cifar10"), ("dfad", "resnet20")]
+FILES = {path.stem: importlib.import_module(path.stem) for path in sorted(CONFIGS.glob("*.py"))}
+VARIANTS = [(name, variant) for name, file in FILES.items() for variant in file.VARIANTS]
 
 
-def test_every_config_is_here():
-    assert {name for name, _ in VARIANTS} == {path.stem for path in CONFIGS.glob("*.py")}
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_config_has_the_name_that_calls_it(name, variant):
+    assert FILES[name].get_config(variant).name == (f"{name}:{variant}" if variant else name)
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_a_tiny_round(name, variant):
-    settings = importlib.import_module(name).get_config(variant)
+    settings = FILES[name].get_config(variant)
     settings.batch_size, settings.adversarial.student_steps = 2, 1
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)

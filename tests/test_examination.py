@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import akd_jax
-from akd_jax import digits, examination, teacher_files
+from akd_jax import digits, examination
+from akd_jax.convert.teacher import convert
 from akd_jax.errors import InputError
 
 CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
@@ -14,7 +15,7 @@ CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
 
 @pytest.fixture(scope="module")
 def teacher():
-    return teacher_files.convert(CHECKPOINT, arch="resnet18_8x_w8", mean=(digits.MEAN,), std=(digits.STD,))
+    return convert(CHECKPOINT, arch="resnet18_8x_w8", mean=(digits.MEAN,), std=(digits.STD,))
 
 
 def examined(teacher, source):

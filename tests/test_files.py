@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import hashlib
 import json
 import os
 
@@ -23,3 +24,9 @@ def test_a_kill_before_the_end_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         files.write_json(path, {"a": 2})
     assert files.read_json(path) == {"a": 1}
+
+
+def test_sha256(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 5000)
+    assert files.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()

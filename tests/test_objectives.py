@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.objectives import OBJECTIVES, diversity, kl, l1, log_l1, mse
+from akd_jax.objectives import OBJECTIVES, diversity_loss, kl, l1, log_l1, mse
 from akd_jax.types import Outputs
 
 TEMPERATURE = 4.0
@@ -52,14 +52,14 @@ def test_kl_bears_logits_of_any_size():
     ).all()
 
 
-def test_diversity():
+def test_diversity_loss():
     same, opposite = jnp.ones((2, 2, 2, 1)), jnp.stack([jnp.ones((2, 2, 1)), -jnp.ones((2, 2, 1))])
-    assert float(diversity(same)) == pytest.approx(1)
-    assert float(diversity(opposite)) == pytest.approx(-1)
+    assert float(diversity_loss(same)) == pytest.approx(1)
+    assert float(diversity_loss(opposite)) == pytest.approx(-1)
     # Three images, two of them the same, the third at a right angle: one pair in three is alike.
     three = jnp.array([[1.0, 0], [2.0, 0], [0, 3.0]]).reshape(3, 1, 2, 1)
-    assert float(diversity(three)) == pytest.approx(1 / 3)
-    assert float(diversity(jnp.zeros((2, 2, 2, 1)))) == 0  # black images have no direction
+    assert float(diversity_loss(three)) == pytest.approx(1 / 3)
+    assert float(diversity_loss(jnp.zeros((2, 2, 2, 1)))) == 0  # black images have no direction
 
 
 @pytest.mark.parametrize("make", OBJECTIVES.values(), ids=OBJECTIVES)

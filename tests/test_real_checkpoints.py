@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from akd_jax import data, examination, teacher_files
+from akd_jax import data, examination
 from akd_jax.convert.names import find_state_dict
 from akd_jax.convert.reader import read_checkpoint
+from akd_jax.convert.teacher import convert
 from akd_jax.models import make_classifier
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -34,7 +35,7 @@ def cifar10(tmp_path_factory):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
-    info, variables = teacher_files.convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
+    info, variables = convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
     figures = examination.of_teacher(info, variables, name=name, source=cifar10, data_dir=None, split="test")
     assert figures["images"] == 10_000
     assert figures["top1"] == pytest.approx(published, abs=0.0005)
@@ -51,7 +52,7 @@ def test_logits_are_pytorchs(name, cifar10):
     weights = find_state_dict(read_checkpoint(path))
     missing, unexpected = module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
-    _, variables = teacher_files.convert(path, arch=arch, mean=MEAN, std=STD)
+    _, variables = convert(path, arch=arch, mean=MEAN, std=STD)
     network = make_classifier(arch, 10, image_size=32)
     pixels = data.load(cifar10, "test").images[:200]
     images = (np.float32(pixels) / 255 - np.float32(MEAN)) / np.float32(STD)

@@ -1,5 +1,6 @@
 """The --config flag's value: a file's path, or the name of a config that ships with the package."""
 
+import runpy
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -14,7 +15,17 @@ class ConfigParser(ConfigFileFlagParser):
     """Reads FILE[:VARIANT] and NAME[:VARIANT]."""
 
     def parse(self, path: str) -> ConfigDict:
-        return super().parse(locate(path))
+        """Raises InputError for a variant that is not in the file's table VARIANTS, and says which are."""
+        located = locate(path)
+        try:
+            return super().parse(located)
+        except KeyError:
+            known = runpy.run_path(located.partition(":")[0]).get("VARIANTS", {})
+            name, _, variant = path.partition(":")
+            if not known or variant in known:  # a file without a table, or another key that is missing
+                raise
+            wanted = ", ".join(f"{name}:{other}" if other else name for other in known)
+            raise InputError(f"no such variant; give one of {wanted}") from None
 
 
 def shipped() -> dict[str, Path]:

@@ -70,8 +70,9 @@ def _convert(arguments: list[str]) -> None:
     wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
     from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
+    from akd_jax.convert.teacher import convert
 
-    info, variables = teacher_files.convert(
+    info, variables = convert(
         flags.checkpoint,
         arch=wanted.arch,
         mean=wanted.mean,

@@ -1,6 +1,5 @@
 """The official CIFAR archives, packed or unpacked. Members are read by their exact names, never extracted."""
 
-import hashlib
 import tarfile
 import zlib
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from akd_jax.data.cifar import Cifar
 from akd_jax.data.layouts import Contents, layouts
 from akd_jax.errors import InputError
+from akd_jax.files import sha256
 
 
 def verify(path: Path, cifar: Cifar) -> None:
@@ -23,12 +23,6 @@ def verify(path: Path, cifar: Cifar) -> None:
             f"{path} has another checksum: expected sha256 {wanted}, found {found} ({path.stat().st_size:,} bytes); "
             "get it again, or give scripts/prepare_data.py --trust if you trust it"
         )
-
-
-def sha256(path: Path) -> str:
-    """The file's digest in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read(path: Path, cifar: Cifar) -> Contents:

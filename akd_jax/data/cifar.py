@@ -19,8 +19,10 @@ class Archive(NamedTuple):
 
 
 class Label(NamedTuple):
-    """classes: how many. names: what holds them in a binary archive (a member) and a python one (a key of META).
+    """A kind of label.
 
+    classes: how many.
+    binary_names: the member of a binary archive with their names. python_names: their key in `meta` of a python one.
     values: the key in the members of a python archive; the members of a binary one hold the labels by position.
     """
 
@@ -31,7 +33,11 @@ class Label(NamedTuple):
 
 
 class Cifar(NamedTuple):
-    """labels: in the order of a binary record. meta: the member of a python archive with the names of the classes."""
+    """One of the two sets, in both forms in which it is published.
+
+    sizes: split -> number of images. labels: name -> Label, in the order of a binary record.
+    meta: the member of a python archive with the names of the classes.
+    """
 
     name: str
     sizes: dict[str, int]

@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from akd_jax.data.archive import sha256 as sha256_of
+from akd_jax import files
 from akd_jax.errors import InputError
 
 CHUNK = 1 << 18  # bytes
@@ -64,7 +64,7 @@ def download(
             seconds = pause * 2**attempt
             tqdm.write(f"download stopped ({error!s:.200}): goes on in {seconds:g} s", file=sys.stderr)
             time.sleep(seconds)
-    found = sha256_of(part)
+    found = files.sha256(part)
     if found != sha256:
         part.unlink()
         raise InputError(f"{url} holds other bytes: expected sha256 {sha256}, found {found}; they were deleted")

@@ -36,7 +36,7 @@ class Layout(NamedTuple):
 
 
 def layouts(cifar: Cifar) -> tuple[Layout, ...]:
-    """Both."""
+    """The layouts of the binary and of the python archive, in this order."""
     binary = [member for members in cifar.binary.splits.values() for member in members]
     python = [member for members in cifar.python.splits.values() for member in members]
     names = [label.binary_names for label in cifar.labels.values()]

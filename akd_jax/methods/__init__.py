@@ -1,4 +1,7 @@
-"""Methods by name: (teacher, students, generator, **settings) -> Method. A new method is one entry here."""
+"""Methods by name: (teacher, students, generator, **settings) -> Method.
+
+A new name is one entry here; a new family is one too, and one in `experiment.METHOD_SETTINGS`.
+"""
 
 from collections.abc import Callable
 

@@ -98,7 +98,8 @@ def assert_same_result(one, other):
         ((), "--config FILE[:VARIANT] is missing"),
         (("--config", "nowhere.py"), "nowhere.py"),
         (("--config", "nobody:digits"), "akd, dfad"),
-        (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "nope"),
+        (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "akd.py:nope: no such variant; give one of /"),
+        (("--config", "dfad:nope"), "dfad:nope: no such variant; give one of dfad, dfad:cifar10, dfad:resnet20\n"),
         ((*DIGITS, "--config.batch_sise=3"), 'Did you mean "batch_size"'),
         ((*DIGITS, "--config.schedule.epoch=3"), 'Did you mean "epochs"'),
         ((*DIGITS, "--config.batch_size=many"), "--config.batch_size=many"),
@@ -140,6 +141,11 @@ def test_training_refuses_a_web_page_for_a_teacher(refused, tmp_path):
 def test_training_refuses_a_file_for_a_workdir(refused, tmp_path):
     (tmp_path / "file").write_text("")
     assert "--workdir file/run" in refused(train, *DIGITS, "--workdir", "file/run")
+
+
+def test_training_refuses_an_unknown_variant_of_a_config_without_a_table(refused, tmp_path):
+    (tmp_path / "mine.py").write_text("def get_config(variant):\n  return {'small': 1}[variant]\n")
+    assert "no such variant or setting: large" in refused(train, "--config", "mine.py:large")
 
 
 def test_training_refuses_a_config_that_is_no_python(refused, tmp_path):

@@ -113,13 +113,42 @@ def test_the_default_is_the_references_behaviour():
     assert equal(*states)
 
 
-def test_no_gradient_reaches_the_teacher(game):
-    def disagreement(teacher_variables):
+def test_what_a_student_learns_depends_on_the_teacher(game):
+    def learnt(teacher_variables):
         return student(game)(game.state, teacher_variables, jax.random.key(0))[0].students["large"].params
 
-    # The step reads the teacher (its update depends on it) but returns no teacher to differ.
     other = jax.tree.map(lambda leaf: leaf + 0.1, game.teacher_variables)
-    assert not equal(disagreement(game.teacher_variables), disagreement(other))
+    assert not equal(learnt(game.teacher_variables), learnt(other))
+
+
+class TeacherDifferentiatedError(Exception):
+    """Somebody asked how a loss changes with the teacher's weights."""
+
+
+@jax.custom_jvp
+def frozen(variables):
+    """The variables as they are; to differentiate by them raises, whether or not anybody reads the result."""
+    return variables
+
+
+@frozen.defjvp
+def _(primals, tangents):
+    raise TeacherDifferentiatedError
+
+
+@pytest.mark.parametrize("player", [student, generator])
+def test_no_gradient_reaches_the_teachers_weights(game, player):
+    teacher = game.teacher._replace(
+        apply=lambda variables, *inputs, **how: game.teacher.apply(frozen(variables), *inputs, **how)
+    )
+    step = player(game._replace(teacher=teacher))
+
+    def results(teacher_variables):
+        return step(game.state, teacher_variables, jax.random.key(0))
+
+    jax.eval_shape(results, game.teacher_variables)
+    with pytest.raises(TeacherDifferentiatedError):  # as it would be for a step that asked
+        jax.eval_shape(lambda v: jax.jvp(results, (v,), (v,)), game.teacher_variables)
 
 
 def test_turns_share_the_generator_and_its_optimizer(game):
@@ -135,7 +164,7 @@ def test_turns_say_what_they_are(game):
     assert list(game.method.turns) == ["large", "small"]
     for name, turn in game.method.turns.items():
         assert turn.students == (name,)
-        assert turn.images == (2 + 1) * BATCH
+        assert turn.teacher_queries == (2 + 1) * BATCH
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +175,9 @@ def joint():
 def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint):
     (turn,) = joint.method.turns.values()
     assert list(joint.method.turns) == ["large+small"]
-    assert turn.students == ("large", "small") and turn.images == (2 + 1) * BATCH  # one pass of the teacher for all
+    assert (
+        turn.students == ("large", "small") and turn.teacher_queries == (2 + 1) * BATCH
+    )  # one pass of the teacher for all
     state, metrics = jax.jit(turn.round)(joint.state, joint.teacher_variables, jax.random.key(0))
     assert metrics["student_loss"].keys() == {"large", "small"} and metrics["generator_loss"].shape == ()
     assert state.generator.opt_state[0].count == 1
