@@ -25,9 +25,9 @@ def announce(config: Config) -> None:
 
 def introduce(run: Run) -> None:
     """The networks, and what the teacher is about to look at."""
-    say(f"teacher {run.teacher.arch}: {run.teacher.parameters:,} parameters")
+    say(f"teacher {run.teacher_info.arch}: {run.teacher_info.parameters:,} parameters")
     for name, count in run.parameters.items():
-        say(f"student {name}: {count:,} parameters, {count / run.teacher.parameters:.1%} of the teacher's")
+        say(f"student {name}: {count:,} parameters, {count / run.teacher_info.parameters:.1%} of the teacher's")
     if run.held.missing:
         say(f"warning: nobody will know how good the students are: {run.held.missing}")
     else:

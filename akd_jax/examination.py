@@ -11,7 +11,7 @@ from akd_jax.judge import on_host, predictor
 from akd_jax.models import make_classifier
 from akd_jax.models.network import on_pixels
 from akd_jax.saved_run import SavedRun
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Array, Network, Variables
 
 BATCH_SIZE = 250
@@ -22,7 +22,7 @@ class, with its number, name, images and top1 (None without images)."""
 
 
 def of_teacher(
-    info: Teacher, variables: Variables, *, name: str, source: str, data_dir: str | None, split: str
+    info: TeacherInfo, variables: Variables, *, name: str, source: str, data_dir: str | None, split: str
 ) -> Figures:
     """A teacher; name: what to call it. Raises InputError for data that are not there, or not of its kind."""
     held = _load(info, source, data_dir, split)
@@ -48,24 +48,24 @@ def of_run(
     names = [student] if student else saved.config.students
     if best and not all(saved.progress.best[name].measures for name in names):
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
-    held = _load(saved.teacher, source, data_dir, split)
+    held = _load(saved.teacher_info, source, data_dir, split)
     teacher_logits = _teacher_logits(saved, held)
     for name in names:
         variables = saved.progress.best[name].variables if best else saved.progress.state.students[name].variables
-        logits = _logits(saved.experiment.students[name], variables, held, saved.teacher)
+        logits = _logits(saved.experiment.students[name], variables, held, saved.teacher_info)
         when = "at its best" if best else f"after {saved.progress.round} rounds"
         figures = _figures(logits, held, teacher_logits)
         yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
 
 
-def _load(info: Teacher, source: str, data_dir: str | None, split: str) -> Images:
+def _load(info: TeacherInfo, source: str, data_dir: str | None, split: str) -> Images:
     held = data.load(source, split, data_dir)
     shape = (*held.images.shape[1:3], info.channels)
     data.check(held, f"{source} {split}", shape=shape, classes=info.classes)
     return held
 
 
-def _logits(network: Network, variables: Variables, held: Images, info: Teacher) -> Array:
+def _logits(network: Network, variables: Variables, held: Images, info: TeacherInfo) -> Array:
     look = predictor(on_pixels(network, info.mean, info.std), batch_size=BATCH_SIZE)
     return look(variables, held.images)
 
@@ -76,7 +76,7 @@ def _teacher_logits(saved: SavedRun, held: Images) -> Array | None:
         info, variables = teacher_files.load(saved.config.teacher)
     except InputError:
         return None
-    if info.digest != saved.teacher.digest:
+    if info.digest != saved.teacher_info.digest:
         return None
     return _logits(saved.experiment.teacher, variables, held, info)
 

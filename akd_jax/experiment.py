@@ -14,7 +14,7 @@ from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
 
@@ -27,7 +27,7 @@ class Experiment(NamedTuple):
     method: Method
 
 
-def build(config: Config, teacher: Teacher) -> Experiment:
+def build(config: Config, teacher: TeacherInfo) -> Experiment:
     """Raises InputError for a name that is in no table."""
     _check_name("method", config.method, METHODS)
     _check_name("generator.name", config.generator.name, GENERATORS)

@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
 
 def evaluation(run: Run) -> Evaluation:
     """The run's teacher looks at the images that it holds out, once; judges compare the students with it."""
-    config, info = run.config, run.teacher
+    config, info = run.config, run.teacher_info
     batch_size = config.evaluation.batch_size
 
     def look(network):

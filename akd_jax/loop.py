@@ -51,7 +51,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
             say(f"resuming from round {now.round}")
         # Only now: settings that cannot go on from the checkpoint have left the run as it was.
         files.write_json(directory / workdir.CONFIG, to_dict(config))
-        teacher_files.write_info(directory, run.teacher)
+        teacher_files.write_info(directory, run.teacher_info)
         if saved is None or not _finished(run, now):
             _play(run, now, checkpoints)
     report_end(run, files.read_json(directory / workdir.SUMMARY))

@@ -15,7 +15,7 @@ from akd_jax.experiment import Experiment, build, initial_state, starting_from
 from akd_jax.flops import count_flops
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Variables
 
 
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
     config: Config
     directory: Path
-    teacher: Teacher
+    teacher_info: TeacherInfo
     teacher_variables: Variables
     experiment: Experiment
     schedule: Schedule
@@ -75,7 +75,7 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     run = Run(
         config=config,
         directory=directory,
-        teacher=info,
+        teacher_info=info,
         teacher_variables=teacher_variables,
         experiment=experiment,
         schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
@@ -88,7 +88,7 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     return run, state
 
 
-def _load_images(config: Config, info: Teacher, *, fetch: bool) -> Held:
+def _load_images(config: Config, info: TeacherInfo, *, fetch: bool) -> Held:
     """Raises InputError."""
     wanted = config.evaluation
     if not wanted.data:
@@ -109,7 +109,7 @@ def _load_images(config: Config, info: Teacher, *, fetch: bool) -> Held:
     return held
 
 
-def _load_starts(config: Config, info: Teacher) -> dict[str, Variables]:
+def _load_starts(config: Config, info: TeacherInfo) -> dict[str, Variables]:
     """The weights that students begin with, of those that begin with any. Raises InputError."""
     starts = {}
     for name, path in zip(config.students, config.student_weights, strict=False):

@@ -12,17 +12,17 @@ from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import Experiment, build, initial_state
 from akd_jax.progress import Progress
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 
 
 class SavedRun(NamedTuple):
     """What a run's directory holds, put together again: its settings, what they build, and how far it came.
 
-    teacher: its record alone. progress: at the newest checkpoint.
+    teacher_info: its arrays are not needed. progress: at the newest checkpoint.
     """
 
     config: Config
-    teacher: Teacher
+    teacher_info: TeacherInfo
     experiment: Experiment
     progress: Progress
 

@@ -31,16 +31,16 @@ def summarise(
         "rounds": progress.round,
         "finished": finished,
         "teacher": {
-            "arch": run.teacher.arch,
-            "parameters": run.teacher.parameters,
-            "source": run.teacher.source,
-            "digest": run.teacher.digest,
+            "arch": run.teacher_info.arch,
+            "parameters": run.teacher_info.parameters,
+            "source": run.teacher_info.source,
+            "digest": run.teacher_info.digest,
             "top1": dict(teacher_top1),
         },
         "students": {
             name: {
                 "parameters": count,
-                "share_of_teacher": round(count / run.teacher.parameters, 4),
+                "share_of_teacher": round(count / run.teacher_info.parameters, 4),
                 "last": last.get(name, {}),
                 "best": {
                     split: {**measures, "round": progress.best[name].round}

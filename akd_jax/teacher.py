@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Teacher:
+class TeacherInfo:
     """The record that goes with a teacher's arrays.
 
     arch: a name of MODELS. mean, std: of (x / 255 - mean) / std, one a channel. source: the file it came from,

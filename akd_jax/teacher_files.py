@@ -13,13 +13,13 @@ from akd_jax.config import TeacherConfig
 from akd_jax.convert.teacher import convert, variable_shapes
 from akd_jax.errors import InputError
 from akd_jax.models import MODELS
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Variables
 
 ARRAYS = "variables"
 
 
-def save(directory: Path, teacher: Teacher, variables: Variables, *, overwrite: bool = False) -> None:
+def save(directory: Path, teacher: TeacherInfo, variables: Variables, *, overwrite: bool = False) -> None:
     """Writes the teacher beside the goal first, so that an interruption leaves nothing half done.
 
     overwrite: replaces a directory that `save` wrote, and no other. Raises InputError for any that may not be replaced.
@@ -49,7 +49,7 @@ def check_replaceable(directory: Path, *, overwrite: bool) -> None:
         )
 
 
-def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
+def load(config: TeacherConfig) -> tuple[TeacherInfo, Variables]:
     """The teacher at `config.path`, converted on the way in if it is a file. Raises InputError."""
     path = Path(config.path)
     if not path.exists():
@@ -62,7 +62,7 @@ def load(config: TeacherConfig) -> tuple[Teacher, Variables]:
     return convert(path, arch=config.arch, mean=config.mean, std=config.std)
 
 
-def read(directory: Path) -> tuple[Teacher, Variables]:
+def read(directory: Path) -> tuple[TeacherInfo, Variables]:
     """The teacher that `save` wrote. Raises InputError where it is none, or its arrays are not those it saved."""
     teacher = read_info(directory)
     expected = variable_shapes(teacher.arch, teacher.classes, teacher.channels)
@@ -75,16 +75,16 @@ def read(directory: Path) -> tuple[Teacher, Variables]:
     return teacher, variables
 
 
-def write_info(directory: Path, teacher: Teacher) -> None:
+def write_info(directory: Path, teacher: TeacherInfo) -> None:
     """Writes `teacher.json` into the directory."""
     files.write_json(directory / workdir.TEACHER, dataclasses.asdict(teacher))
 
 
-def read_info(directory: Path) -> Teacher:
+def read_info(directory: Path) -> TeacherInfo:
     """What `teacher.json` in the directory says. Raises InputError where it is missing or broken."""
     try:
         values = files.read_json(directory / workdir.TEACHER)
-        teacher = Teacher(**values | {key: tuple(values[key]) for key in ("mean", "std")})
+        teacher = TeacherInfo(**values | {key: tuple(values[key]) for key in ("mean", "std")})
         if teacher.arch not in MODELS:
             raise ValueError(f"its architecture {teacher.arch!r} is unknown")
         return teacher

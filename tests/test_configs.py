@@ -13,7 +13,7 @@ from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
 from akd_jax.steps import run_rounds
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = {"xla_backend_optimization_level": 0}
@@ -39,7 +39,7 @@ def test_a_tiny_round(name, variant):
         jax.random.key(0), images
     )
     mean, std = config.teacher.mean, config.teacher.std
-    teacher = Teacher(config.teacher.arch, classes, channels, mean, std, 0, "", "", "")
+    teacher = TeacherInfo(config.teacher.arch, classes, channels, mean, std, 0, "", "", "")
     experiment = build(config, teacher)
     state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
     assert list(experiment.method.turns) == list(config.students)

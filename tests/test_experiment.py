@@ -7,7 +7,7 @@ import pytest
 from akd_jax.config_dict import from_dict
 from akd_jax.experiment import METHOD_SETTINGS, build
 from akd_jax.methods import METHODS
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 
 
 def config(**changes):
@@ -22,7 +22,7 @@ def test_a_new_name_for_a_method_is_one_entry(monkeypatch):
     monkeypatch.setitem(METHODS, "mine", METHODS["akd"])
     settings = config(method="mine")
     mean, std = settings.teacher.mean, settings.teacher.std
-    experiment = build(settings, Teacher(settings.teacher.arch, 10, 1, mean, std, 0, "", "", ""))
+    experiment = build(settings, TeacherInfo(settings.teacher.arch, 10, 1, mean, std, 0, "", "", ""))
     assert list(experiment.method.turns) == list(settings.students)
 
 

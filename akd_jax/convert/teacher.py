@@ -10,7 +10,7 @@ from akd_jax.convert.names import find_state_dict, to_variables
 from akd_jax.convert.reader import read_checkpoint
 from akd_jax.errors import InputError
 from akd_jax.models import MODELS, parameter_count
-from akd_jax.teacher import Teacher
+from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Variables
 
 
@@ -22,7 +22,7 @@ def convert(
     std: tuple[float, ...],
     classes: int | None = None,
     key: str | None = None,
-) -> tuple[Teacher, Variables]:
+) -> tuple[TeacherInfo, Variables]:
     """A PyTorch checkpoint of the architecture `arch`. Raises InputError; nothing in the file is executed.
 
     classes: None for as many as the last layer has. key: where the state dict is, if in no usual place.
@@ -46,7 +46,7 @@ def convert(
         variables = to_variables(state_dict, variable_shapes(arch, classes, channels))
     except InputError as error:
         raise InputError(f"{path}, read as {arch} with {classes} classes, {error}") from None
-    teacher = Teacher(
+    teacher = TeacherInfo(
         arch=arch,
         classes=classes,
         channels=channels,
