@@ -13,11 +13,7 @@ def from_dict(values: Mapping[str, Any], kind: type = Config, prefix: str = "") 
     """Nested plain values -> a checked `kind`. Raises ConfigError with the key's full name and what it may be."""
     hints = typing.get_type_hints(kind)
     for key in values:
-        if key not in hints:
-            close = difflib.get_close_matches(key, hints, 1)
-            raise ConfigError(
-                f"{prefix}{key}: no such setting" + (f"; did you mean {prefix}{close[0]}?" if close else "")
-            )
+        _check_known(key, hints, prefix)
     for spec in dataclasses.fields(kind):
         if spec.default is spec.default_factory is dataclasses.MISSING and spec.name not in values:
             raise ConfigError(f"{prefix}{spec.name}: missing")
@@ -26,6 +22,21 @@ def from_dict(values: Mapping[str, Any], kind: type = Config, prefix: str = "") 
         return kind(**converted)
     except ConfigError as error:
         raise ConfigError(prefix + str(error)) from None
+
+
+def check_key(key: str, kind: type = Config) -> None:
+    """Raises ConfigError where no setting has this full name, such as schedule.epochs."""
+    prefix = ""
+    for part in key.split("."):
+        hints = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+        _check_known(part, hints, prefix)
+        kind, prefix = hints[part], f"{prefix}{part}."
+
+
+def _check_known(key: str, hints: Mapping[str, Any], prefix: str) -> None:
+    if key not in hints:
+        close = difflib.get_close_matches(key, hints, 1)
+        raise ConfigError(f"{prefix}{key}: no such setting" + (f"; did you mean {prefix}{close[0]}?" if close else ""))
 
 
 def _convert(value: Any, hint: Any, key: str) -> Any:

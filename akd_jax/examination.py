@@ -38,17 +38,18 @@ def of_run(
 
     source, data_dir: None for those that the run was evaluated on. Raises InputError.
     """
-    saved = saved_run.read(directory)
-    if student not in (None, *saved.config.students):
-        raise InputError(f"--student {student}: {directory} has {', '.join(saved.config.students)}")
-    own = saved.config.evaluation
+    config, info = saved_run.describe(directory)
+    if student not in (None, *config.students):
+        raise InputError(f"--student {student}: {directory} has {', '.join(config.students)}")
+    own = config.evaluation
     source, data_dir = source or own.data, data_dir or own.data_dir or None
     if not source:
         raise InputError(f"{directory} was trained without evaluation.data: give --data")
-    names = [student] if student else saved.config.students
+    held = _load(info, source, data_dir, split, size=config.image_size)
+    saved = saved_run.read(directory)  # last of what can be refused, since it takes longest
+    names = [student] if student else config.students
     if best and not all(saved.progress.best[name].measures for name in names):
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
-    held = _load(saved.teacher_info, source, data_dir, split)
     teacher_logits = _teacher_logits(saved, held)
     for name in names:
         variables = saved.progress.best[name].variables if best else saved.progress.state.students[name].variables
@@ -58,9 +59,10 @@ def of_run(
         yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
 
 
-def _load(info: TeacherInfo, source: str, data_dir: str | None, split: str) -> Images:
+def _load(info: TeacherInfo, source: str, data_dir: str | None, split: str, *, size: int | None = None) -> Images:
+    """size: side of the images; None for any, since nobody knows what a teacher was trained on."""
     held = data.load(source, split, data_dir)
-    shape = (*held.images.shape[1:3], info.channels)
+    shape = (size, size, info.channels) if size else (*held.images.shape[1:3], info.channels)
     data.check(held, f"{source} {split}", shape=shape, classes=info.classes)
     return held
 

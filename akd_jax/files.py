@@ -12,8 +12,12 @@ from akd_jax.errors import InputError
 def write_text(path: Path, text: str) -> None:
     """A reader, or a kill, never meets half of it."""
     scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text)
-    os.replace(scratch, path)
+    try:
+        scratch.write_text(text)
+        os.replace(scratch, path)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -115,7 +115,10 @@ def _load_starts(config: Config, info: TeacherInfo) -> dict[str, Variables]:
     for name, path in zip(config.students, config.student_weights, strict=False):
         if path:
             wanted = dataclasses.replace(config.teacher, path=path, arch=name, mean=info.mean, std=info.std)
-            loaded, variables = teacher_files.load(wanted)
+            try:
+                loaded, variables = teacher_files.load(wanted)
+            except InputError as error:
+                raise InputError(f"student_weights for {name}: {error}") from None
             if (loaded.arch, loaded.classes, loaded.channels) != (name, info.classes, info.channels):
                 raise InputError(
                     f"student_weights: {path} is a {loaded.arch} of {loaded.classes} classes, wanted a {name} of "

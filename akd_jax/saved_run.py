@@ -27,10 +27,19 @@ class SavedRun(NamedTuple):
     progress: Progress
 
 
-def read(directory: Path) -> SavedRun:
-    """Raises InputError where there is no run, or none with a checkpoint. The teacher's arrays are not needed."""
+def describe(directory: Path) -> tuple[Config, TeacherInfo]:
+    """A run's settings and its teacher's record. Raises InputError where there is no run."""
+    if not (directory / workdir.CONFIG).is_file():
+        raise InputError(f"{directory} is no run: give a directory that akd-train (scripts/train.py) wrote")
     config = from_dict(files.read_json(directory / workdir.CONFIG))
-    info = teacher_files.read_info(directory)
+    if not (directory / workdir.TEACHER).is_file():
+        raise InputError(f"{directory} is a damaged run: it has no {workdir.TEACHER}")
+    return config, teacher_files.read_info(directory)
+
+
+def read(directory: Path) -> SavedRun:
+    """Raises InputError where there is no run, or none with a checkpoint."""
+    config, info = describe(directory)
     experiment = build(config, info)
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
         saved = progress.newest(checkpoints, progress.fresh(initial_state(experiment, jax.random.key(0))))

@@ -41,12 +41,10 @@ def check_replaceable(directory: Path, *, overwrite: bool) -> None:
     """Raises InputError where something is in the way that is no teacher, or a teacher that shall stay."""
     if not directory.exists():
         return
+    if not directory.is_dir() or {path.name for path in directory.iterdir()} - {workdir.TEACHER, ARRAYS}:
+        raise InputError(f"{directory} exists and is no converted teacher, so it stays: give another --out")
     if not overwrite:
         raise InputError(f"{directory} exists: give --overwrite, or another --out")
-    if not directory.is_dir() or {path.name for path in directory.iterdir()} - {workdir.TEACHER, ARRAYS}:
-        raise InputError(
-            f"{directory} holds other things than a converted teacher, which are not replaced: another --out"
-        )
 
 
 def load(config: TeacherConfig) -> tuple[TeacherInfo, Variables]:
@@ -54,8 +52,8 @@ def load(config: TeacherConfig) -> tuple[TeacherInfo, Variables]:
     path = Path(config.path)
     if not path.exists():
         raise InputError(
-            f"no teacher at {path}: give --config.teacher.path a PyTorch checkpoint (.pth), or a directory that "
-            "akd-convert (scripts/convert_teacher.py) wrote"
+            f"nothing at {path}: wanted a PyTorch checkpoint (.pth) or a directory that akd-convert "
+            "(scripts/convert_teacher.py) wrote, as --config.teacher.path gives it"
         )
     if path.is_dir():
         return read(path)
@@ -82,6 +80,15 @@ def write_info(directory: Path, teacher: TeacherInfo) -> None:
 
 def read_info(directory: Path) -> TeacherInfo:
     """What `teacher.json` in the directory says. Raises InputError where it is missing or broken."""
+    if not (directory / workdir.TEACHER).is_file():
+        state = (
+            "is a file"
+            if directory.is_file()
+            else f"has no {workdir.TEACHER}"
+            if directory.is_dir()
+            else "is not there"
+        )
+        raise InputError(f"{directory} {state}: wanted a directory that akd-convert (scripts/convert_teacher.py) wrote")
     try:
         values = files.read_json(directory / workdir.TEACHER)
         teacher = TeacherInfo(**values | {key: tuple(values[key]) for key in ("mean", "std")})

@@ -1,6 +1,5 @@
 """A run's rows as TensorBoard's events, beside metrics.jsonl. The only place that knows tensorboardX."""
 
-import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,9 +9,13 @@ from akd_jax.metrics import LABELS, Row
 
 
 def check_installed() -> None:
-    """Raises InputError where tensorboardX is missing."""
-    if importlib.util.find_spec("tensorboardX") is None:
-        raise InputError("TensorBoard output needs tensorboardX: pip install 'akd_jax[tensorboard]'")
+    """Raises InputError where tensorboardX is missing, or damaged."""
+    try:
+        import tensorboardX  # noqa: F401
+    except Exception as error:
+        raise InputError(
+            f"TensorBoard output needs tensorboardX ({error}): pip install 'akd_jax[tensorboard]'"
+        ) from error
 
 
 class Events:

@@ -1,6 +1,6 @@
 """A run's directory: where its files are, whether it may be resumed."""
 
-import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,5 +70,8 @@ def _is_free(key: str) -> bool:
 def check_writable(directory: Path, flag: str) -> None:
     """Raises InputError where `directory`, which the flag named, can neither be written to nor made."""
     existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise InputError(f"{flag} {directory}: {existing} is not a directory that can be written to")
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError:  # permissions alone do not tell: root may write where the file system lets nobody
+        raise InputError(f"{flag} {directory}: {existing} is not a directory that can be written to") from None

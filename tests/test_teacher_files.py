@@ -108,18 +108,18 @@ def test_a_changed_description_is_refused(saved, change):
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", None])
 def test_no_description(saved, content):
     (saved / workdir.TEACHER).unlink() if content is None else (saved / workdir.TEACHER).write_text(content)
-    with pytest.raises(InputError, match="holds no teacher"):
+    with pytest.raises(InputError, match="akd-convert"):
         teacher_files.read(saved)
 
 
 def test_a_missing_teacher_says_how_to_get_one(tmp_path):
     config = TeacherConfig(path=str(tmp_path / "none"), arch=ARCH, **NORMALISATION)
-    with pytest.raises(InputError, match=r"--config\.teacher\.path .*convert_teacher\.py"):
+    with pytest.raises(InputError, match=r"convert_teacher\.py.*--config\.teacher\.path"):
         teacher_files.load(config)
 
 
 def test_overwriting_spares_whatever_is_no_teacher(saved, converted):
     (saved / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="other things than a converted teacher"):
+    with pytest.raises(InputError, match="exists and is no converted teacher"):
         teacher_files.save(saved, *converted, overwrite=True)
     assert (saved / "notes.txt").read_text() == "mine"

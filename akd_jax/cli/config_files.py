@@ -2,6 +2,7 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 from ml_collections.config_flags.config_flags import ConfigFileFlagParser
@@ -9,23 +10,32 @@ from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 from akd_jax.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
+WANTED = "a config is a Python file with a function get_config(variant) that returns a ConfigDict"
 
 
 class ConfigParser(ConfigFileFlagParser):
     """Reads FILE[:VARIANT] and NAME[:VARIANT]."""
 
     def parse(self, path: str) -> ConfigDict:
-        """Raises InputError for a variant that is not in the file's table VARIANTS, and says which are."""
-        located = locate(path)
+        """Raises InputError for a file that gives no config, and for a variant that is not in its table VARIANTS."""
+        file, colon, variant = locate(path).partition(":")
+        name = path.partition(":")[0]
+        variants: dict[str, Any] = {}
         try:
-            return super().parse(located)
-        except KeyError:
-            known = runpy.run_path(located.partition(":")[0]).get("VARIANTS", {})
-            name, _, variant = path.partition(":")
-            if not known or variant in known:  # a file without a table, or another key that is missing
-                raise
-            wanted = ", ".join(f"{name}:{other}" if other else name for other in known)
-            raise InputError(f"no such variant; give one of {wanted}") from None
+            config_file = runpy.run_path(file)
+            variants = config_file.get("VARIANTS", {})
+            config = config_file["get_config"](*([variant] if colon else []))
+        except InputError:
+            raise
+        except Exception as error:  # a config is a program, and may fail as any does
+            if variants and variant not in variants:
+                wanted = ", ".join(f"{name}:{other}" if other else name for other in variants)
+                raise InputError(f"no such variant; give one of {wanted}") from None
+            raise InputError(f"{name} cannot be used ({type(error).__name__}: {error}); {WANTED}") from error
+        if not isinstance(config, ConfigDict):
+            raise InputError(f"{name} gives no ConfigDict but a {type(config).__name__}; {WANTED}")
+        config.lock()
+        return config
 
 
 def shipped() -> dict[str, Path]:

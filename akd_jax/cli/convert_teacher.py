@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def _parser() -> Parser:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give numbers, such as 0.5,0.4,0.3") from None
 
 
 def _count(text: str) -> int:
@@ -60,8 +64,6 @@ def _convert(arguments: list[str]) -> None:
             f"no checkpoint file at {flags.checkpoint}: give the path of the .pth file that your PyTorch training saved"
         )
     out = flags.out or flags.checkpoint.with_suffix("")
-    if out.exists() and not flags.overwrite:  # again when writing; here before anything slow
-        raise InputError(f"{out} exists: give --overwrite, or another --out")
     if (flags.mean is None) != (flags.std is None):
         raise InputError("--mean and --std go together: give both, or neither")
     workdir.check_writable(out.absolute().parent, "--out")
@@ -72,6 +74,7 @@ def _convert(arguments: list[str]) -> None:
     from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
     from akd_jax.convert.teacher import convert
 
+    teacher_files.check_replaceable(out, overwrite=flags.overwrite)  # again when writing; here before anything slow
     info, variables = convert(
         flags.checkpoint,
         arch=wanted.arch,
@@ -89,4 +92,4 @@ def _convert(arguments: list[str]) -> None:
         print(f"top-1 on {flags.data} test, {figures['images']:,} images: {100 * figures['top1']:.2f} %")
         info = dataclasses.replace(info, top1={flags.data: figures["top1"]})
     teacher_files.save(out, info, variables, overwrite=flags.overwrite)
-    print(f"written: {out}; train with --config.teacher.path={out}")
+    print(f"written: {out}; train with --config.teacher.path={shlex.quote(str(out))}")

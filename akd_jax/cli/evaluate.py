@@ -37,6 +37,8 @@ def _evaluate(arguments: list[str]) -> None:
     if flags.teacher and not flags.data:
         raise InputError("--teacher needs --data: cifar10, cifar100, digits, an .npz or an image folder")
     if flags.json:
+        if flags.json.is_dir():
+            raise InputError(f"--json {flags.json}: is a directory, give a file")
         workdir.check_writable(flags.json.absolute().parent, "--json")
     run = None if flags.teacher else flags.workdir or workdir.newest()
 

@@ -10,7 +10,7 @@ from akd_jax import workdir
 from akd_jax.cli.config_files import ConfigParser, shipped
 from akd_jax.cli.exits import ending
 from akd_jax.config import Config
-from akd_jax.config_dict import from_dict
+from akd_jax.config_dict import check_key, from_dict
 from akd_jax.errors import InputError
 
 USAGE = """usage: {program} --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
@@ -47,6 +47,10 @@ def _train(arguments: list[str]) -> None:
 
 def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:
     """The config, None for --help. Raises InputError for anything that cannot be parsed."""
+    for argument in command_line[1:]:
+        name, _, _ = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name.startswith("config."):
+            check_key(name.removeprefix("config."))
     try:
         extra = values(command_line)[1:]
         if values.help:
@@ -58,7 +62,5 @@ def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:
         return from_dict(values.config.to_dict())
     except InputError:
         raise
-    except KeyError as error:  # of the config file's own table of variants, or of a locked ConfigDict
-        raise InputError(f"--config: no such variant or setting: {error.args[0] if error.args else error}") from error
-    except (flags.Error, AttributeError, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(f"{error}" or repr(error)) from error

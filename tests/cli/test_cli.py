@@ -100,8 +100,11 @@ def assert_same_result(one, other):
         (("--config", "nobody:digits"), "akd, dfad"),
         (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "akd.py:nope: no such variant; give one of /"),
         (("--config", "dfad:nope"), "dfad:nope: no such variant; give one of dfad, dfad:cifar10, dfad:resnet20\n"),
-        ((*DIGITS, "--config.batch_sise=3"), 'Did you mean "batch_size"'),
-        ((*DIGITS, "--config.schedule.epoch=3"), 'Did you mean "epochs"'),
+        ((*DIGITS, "--config.batch_sise=3"), "did you mean batch_size?"),
+        ((*DIGITS, "--config.schedule.epoch=3"), "did you mean schedule.epochs?"),
+        ((*DIGITS, "--config.bogus=3"), "error: bogus: no such setting"),
+        ((*DIGITS, "--config.batch_size.x=3"), "error: batch_size.x: no such setting"),
+        ((*DIGITS, "--workdir=/proc/run"), "/proc is not a directory that can be written to"),
         ((*DIGITS, "--config.batch_size=many"), "--config.batch_size=many"),
         ((*DIGITS, "--config.batch_size=1"), "batch_size=1: must be at least 2"),
         ((*DIGITS, "--config.student_optimizer.learning_rate=nan"), "student_optimizer.learning_rate=nan: must be"),
@@ -111,7 +114,10 @@ def assert_same_result(one, other):
         ((*DIGITS, "--config.image_size=32"), "wanted (32, 32, 1)"),
         ((*DIGITS, "--config.teacher.path=nowhere.pth"), "convert_teacher.py"),
         ((*DIGITS, "--config.teacher.arch=resnet10_8x_w8"), "layer1.1.conv1.weight"),
-        ((*DIGITS, "--config.student_weights=nowhere.pth"), "nowhere.pth"),
+        (
+            (*DIGITS, "--config.student_weights=nowhere.pth"),
+            "student_weights for resnet10_8x_w8: nothing at nowhere.pth",
+        ),
         ((*DIGITS, f"--config.student_weights={CHECKPOINT}"), "layer1.1.conv1.weight"),
         ((*DIGITS, "--config.student_weights=('', '', 'a.pth')"), "no more paths than there are students"),
         ((*DIGITS, "--config.schedule.students=both"), "alternating or joint"),
@@ -145,12 +151,27 @@ def test_training_refuses_a_file_for_a_workdir(refused, tmp_path):
 
 def test_training_refuses_an_unknown_variant_of_a_config_without_a_table(refused, tmp_path):
     (tmp_path / "mine.py").write_text("def get_config(variant):\n  return {'small': 1}[variant]\n")
-    assert "no such variant or setting: large" in refused(train, "--config", "mine.py:large")
+    assert "mine.py cannot be used (KeyError: 'large')" in refused(train, "--config", "mine.py:large")
 
 
-def test_training_refuses_a_config_that_is_no_python(refused, tmp_path):
-    (tmp_path / "broken.py").write_text("def get_config(:")
-    assert "syntax" in refused(train, "--config", "broken.py")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def get_config(:", "SyntaxError: invalid syntax"),
+        ("import nobodys_library", "No module named 'nobodys_library'"),
+        ("name = 'mine'", "a function get_config(variant)"),
+        ("def get_config():\n  return 3", "no ConfigDict but a int"),
+        ("raise ValueError('too bad')", "(ValueError: too bad)"),
+        (
+            "from akd_jax.config_dict import complete\ndef get_config():\n  complete({'name': 'x'})",
+            ": teacher: missing",
+        ),
+    ],
+)
+def test_training_refuses_a_config_file_that_gives_no_config(refused, tmp_path, text, says):
+    (tmp_path / "broken.py").write_text(text)
+    error = refused(train, "--config", "broken.py")
+    assert says in error and len(error) < 300
 
 
 @pytest.mark.parametrize(
@@ -398,6 +419,7 @@ def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatc
     assert "warning: nobody will know how good the students are: cifar100 is nowhere" in capsys.readouterr().out
     assert {row["kind"] for row in metrics.read(tmp_path / "metrics.jsonl")} == {"train"}
     assert json.loads((tmp_path / "summary.json").read_text())["finished"]
+    monkeypatch.undo()
     assert status(evaluate, "--workdir", tmp_path, "--data", "digits", "--best") == 2
     assert "no student has a best" in capsys.readouterr().err
 
@@ -504,8 +526,11 @@ def test_evaluated_teacher(tmp_path, capsys):
     ("arguments", "says"),
     [
         ((), "train one first"),
-        (("--workdir", "nowhere"), "nowhere"),
-        (("--teacher", "nowhere", "--data", "digits"), "nowhere"),
+        (("--workdir", "nowhere"), "nowhere is no run"),
+        (("--teacher", "nowhere", "--data", "digits"), "nowhere is not there"),
+        (("--teacher", CHECKPOINT, "--data", "digits"), "is a file"),
+        (("--teacher", ".", "--data", "digits"), "has no teacher.json"),
+        (("--teacher", "nowhere", "--data", "digits", "--json", "."), "is a directory"),
         (("--teacher", "nowhere"), "--data"),
         (("--teacher", "nowhere", "--workdir", "nowhere"), "one or the other"),
         (("--nope",), "--nope"),
@@ -525,6 +550,19 @@ def test_evaluating_refuses(refused, arguments, says):
 )
 def test_evaluating_a_run_refuses(refused, run, arguments, says):
     assert says in refused(evaluate, "--workdir", run, *arguments)
+
+
+def test_evaluating_a_run_refuses_images_of_another_size_or_class(refused, run, tmp_path):
+    np.savez(tmp_path / "large.npz", x=np.zeros((2, 32, 32, 1), np.uint8), y=np.array([0, 1]))
+    np.savez(tmp_path / "many.npz", x=np.zeros((2, 16, 16, 1), np.uint8), y=np.array([0, 10]))
+    assert "wanted (16, 16, 1)" in refused(evaluate, "--workdir", run, "--data", "large.npz")
+    assert "10 classes" in refused(evaluate, "--workdir", run, "--data", "many.npz")
+
+
+def test_evaluating_refuses_a_run_without_its_teachers_record(refused, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "teacher.json").unlink()
+    assert "run is a damaged run: it has no teacher.json" in refused(evaluate, "--workdir", "run")
 
 
 # Converting.
