@@ -182,7 +182,8 @@ class Config:
       those left out begin afresh.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
-    samples: images in a sample grid, drawn every `sample_every_epochs` epochs and at the end.
+    samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
+      at the end.
     tensorboard: whether the metrics go to TensorBoard's events too.
     """
 

@@ -12,6 +12,7 @@ from jax import export
 from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
+from akd_jax.optimizers import learning_rate
 from akd_jax.steps import run_rounds
 from akd_jax.teacher import TeacherInfo
 
@@ -24,6 +25,49 @@ VARIANTS = [(name, variant) for name, file in FILES.items() for variant in file.
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_a_config_has_the_name_that_calls_it(name, variant):
     assert FILES[name].get_config(variant).name == (f"{name}:{variant}" if variant else name)
+
+
+def rates(optimizer, updates, at):
+    """The learning rate of the updates `at`, counted from 0, of a run of `updates`."""
+    schedule = learning_rate(
+        optimizer.learning_rate,
+        schedule=optimizer.schedule,
+        steps=updates,
+        final=optimizer.final,
+        milestones=optimizer.milestones,
+    )
+    return [round(float(schedule(update)), 9) for update in at]
+
+
+@pytest.mark.parametrize("variant", ["", "cifar10"])
+def test_dfads_numbers(variant):
+    """Fang et al. 2019 and its released code: 500 epochs of 50 rounds of 5 + 1 steps of 256 images."""
+    config = FILES["dfad"].get_config(variant)
+    rounds = config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (rounds, config.adversarial.student_steps, config.batch_size) == (25_000, 5, 256)
+    for optimizer, peak, steps in ((config.student_optimizer, 0.1, 5), (config.generator_optimizer, 1e-3, 1)):
+        decays = [99 * 50 * steps, 199 * 50 * steps]  # its rates fall before the epochs 100 and 200, counted from 1
+        at = [0, decays[0] - 1, decays[0], decays[1] - 1, decays[1], rounds * steps - 1]
+        wanted = [peak, peak, peak / 10, peak / 10, peak / 100, peak / 100]
+        assert rates(optimizer, rounds * steps, at) == pytest.approx(wanted)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 5e-4)
+    assert (config.generator_optimizer.beta1, config.generator_optimizer.beta2) == (0.9, 0.999)
+    assert (config.generator.latents, config.generator.width, config.image_size) == (256, 64, 32)
+    assert (config.teacher.mean, config.teacher.std) == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    assert (config.adversarial.objective, config.adversarial.other_player) == ("l1", "moving")
+
+
+def test_the_seeds_numbers():
+    """Its config.py and its training loop: 100 epochs of 100 rounds of 15 + 1 steps of 256 images, for each student."""
+    config = FILES["akd"].get_config()
+    schedule = config.schedule
+    assert (schedule.epochs, schedule.rounds_per_epoch, config.adversarial.student_steps) == (100, 100, 15)
+    assert (config.batch_size, config.generator.latents, schedule.students) == (256, 100, "alternating")
+    assert rates(config.student_optimizer, 150_000, [0, 149_999]) == [0.01, 0.01]
+    assert rates(config.generator_optimizer, 20_000, [0, 19_999]) == [1e-3, 1e-3]
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 5e-4)
+    assert config.students == ("resnet18_8x", "resnet18_8x_small") and config.teacher.arch == "resnet34"
+    assert (config.adversarial.objective, config.adversarial.other_player) == ("l1", "moving")
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
