@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch_reference import GeneratorA, ResNet, WideResNet, optimizers, play_round
+from torch_reference import VGG, GeneratorA, ResNet, WideResNet, optimizers, play_round
 
 FULL, HALF = (64, 128, 256, 512), (32, 64, 128, 256)
 
@@ -30,6 +30,11 @@ def test_resnet_parameters(sizes, widths, classes, options, expected):
 @pytest.mark.parametrize("depth, widening, expected", [(16, 2, 703_284), (40, 1, 569_780), (40, 2, 2_255_156)])
 def test_wide_resnet_parameters(depth, widening, expected):
     assert count(WideResNet(depth, widening, 100)) == expected
+
+
+@pytest.mark.parametrize("sizes, expected", [((1, 1, 2, 2, 2), 9_231_114), ((2, 2, 3, 3, 3), 14_728_266)])
+def test_vgg_parameters(sizes, expected):
+    assert count(VGG(sizes, 10)) == expected
 
 
 @pytest.mark.parametrize("latents, expected", [(100, 1_051_139), (256, 2_329_091)])
@@ -68,6 +73,12 @@ def test_wide_resnet_names(widening):
         if stage != "block1" or widening > 1:
             expected.add(f"{stage}.layer.0.convShortcut")
     assert names == {f"{name}.weight" for name in expected}
+
+
+def test_vgg_names():
+    names = {name for name in VGG((1, 1, 2, 2, 2), 10).state_dict() if name.endswith("weight")}
+    expected = {f"block{stage}.{i}" for stage, size in enumerate((1, 1, 2, 2, 2)) for i in (0, 1, 3, 4)[: 2 * size]}
+    assert names == {f"{name}.weight" for name in expected | {"classifier"}}
 
 
 def test_generator_names():

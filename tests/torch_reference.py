@@ -7,6 +7,9 @@ Sources (architecture and state-dict names only):
   WideResNet  Zagoruyko & Komodakis 2016, arXiv:1605.07146; names of models/wrn.py in HobbitLong/RepDistiller,
               mdistiller/models/cifar/wrn.py in megvii-research/mdistiller, models/wresnet.py in
               polo5/ZeroShotKnowledgeTransfer, and of zju-vipa's DataFree, CMI and Fast-Datafree.
+  VGG         Simonyan & Zisserman 2014, arXiv:1409.1556, configurations A and D; head, pools and names of models/vgg.py
+              in HobbitLong/RepDistiller, mdistiller/models/cifar/vgg.py in megvii-research/mdistiller, and of
+              zju-vipa's DataFree, CMI and Fast-Datafree.
   GeneratorA  Fang et al. 2019, arXiv:1912.11006; names of network/gan.py in
               VainF/Data-Free-Adversarial-Distillation.
   play_round  Fang et al. 2019, algorithm 1.
@@ -131,6 +134,30 @@ class WideResNet(nn.Module):
         for name in self.stages:
             x = self.get_submodule(name)["layer"](x)
         return self.fc(F.relu(self.bn1(x)).mean((2, 3)))
+
+
+class VGG(nn.Module):
+    """VGG with batch norm, [B, in_channels, H, W] -> logits [B, num_classes]; as many convolutions a stage as given."""
+
+    def __init__(self, stage_sizes, num_classes, in_channels=3):
+        super().__init__()
+        self.stages = []
+        for stage, (size, outputs) in enumerate(zip(stage_sizes, (64, 128, 256, 512, 512), strict=True)):
+            layers = []
+            for _ in range(size):
+                layers += [nn.Conv2d(in_channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+                in_channels = outputs
+            self.stages.append(f"block{stage}")
+            self.add_module(f"block{stage}", nn.Sequential(*layers))
+        self.classifier = nn.Linear(in_channels, num_classes)
+
+    def forward(self, x):
+        pooled_after = ["block0", "block1", "block2"] + ["block3"] * (x.shape[2] == 64)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+            if name in pooled_after:
+                x = F.max_pool2d(x, 2)
+        return self.classifier(x.mean((2, 3)))
 
 
 class GeneratorA(nn.Module):

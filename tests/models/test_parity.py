@@ -11,7 +11,7 @@ from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
 
-from torch_reference import GeneratorA, ResNet, WideResNet
+from torch_reference import VGG, GeneratorA, ResNet, WideResNet
 from torch_to_jax import scramble, variables_of
 
 from akd_jax.models import GENERATORS, make_classifier
@@ -28,6 +28,8 @@ NETWORKS = {
     "wrn16_1": lambda: WideResNet(16, 1, 10),
     "wrn16_2": lambda: WideResNet(16, 2, 10),
     "wrn40_2": lambda: WideResNet(40, 2, 10),
+    "vgg11_bn": lambda: VGG((1, 1, 2, 2, 2), 10),
+    "vgg16_bn": lambda: VGG((2, 2, 3, 3, 3), 10),
 }
 
 
@@ -83,7 +85,7 @@ def _our_name(name):
     return re.sub(r"\.(\d)", r"_\1", name).replace(".", "/")
 
 
-@pytest.mark.parametrize("name", ["resnet20", "wrn16_2"])
+@pytest.mark.parametrize("name", ["resnet20", "wrn16_2", "vgg11_bn"])
 def test_gradients(name):
     """Of a weighted sum of the logits in training, by every parameter and by the images."""
     random = torch.Generator().manual_seed(0)
