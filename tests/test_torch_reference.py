@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch_reference import GeneratorA, ResNet, optimizers, play_round
+from torch_reference import VGG, GeneratorA, ResNet, WideResNet, optimizers, play_round
 
 FULL, HALF = (64, 128, 256, 512), (32, 64, 128, 256)
 
@@ -25,6 +25,16 @@ def count(module):
 )
 def test_resnet_parameters(sizes, widths, classes, options, expected):
     assert count(ResNet(sizes, widths, classes, **options)) == expected
+
+
+@pytest.mark.parametrize("depth, widening, expected", [(16, 2, 703_284), (40, 1, 569_780), (40, 2, 2_255_156)])
+def test_wide_resnet_parameters(depth, widening, expected):
+    assert count(WideResNet(depth, widening, 100)) == expected
+
+
+@pytest.mark.parametrize("sizes, expected", [((1, 1, 2, 2, 2), 9_231_114), ((2, 2, 3, 3, 3), 14_728_266)])
+def test_vgg_parameters(sizes, expected):
+    assert count(VGG(sizes, 10)) == expected
 
 
 @pytest.mark.parametrize("latents, expected", [(100, 1_051_139), (256, 2_329_091)])
@@ -52,6 +62,23 @@ def test_resnet_names(names, side, head):
     expected += [f"layer2.0.{side}.0.weight", *batch_norm(f"layer2.0.{side}.1")]
     expected += [f"{head}.weight", f"{head}.bias"]
     assert sorted(ResNet((1, 1), (4, 8), 10, names=names).state_dict()) == sorted(expected)
+
+
+@pytest.mark.parametrize("widening", [1, 2])
+def test_wide_resnet_names(widening):
+    names = {name for name in WideResNet(16, widening, 10).state_dict() if name.endswith("weight")}
+    expected = {"conv1", "bn1", "fc"}
+    for stage in ("block1", "block2", "block3"):
+        expected |= {f"{stage}.layer.{i}.{layer}{j}" for i in (0, 1) for layer in ("conv", "bn") for j in (1, 2)}
+        if stage != "block1" or widening > 1:
+            expected.add(f"{stage}.layer.0.convShortcut")
+    assert names == {f"{name}.weight" for name in expected}
+
+
+def test_vgg_names():
+    names = {name for name in VGG((1, 1, 2, 2, 2), 10).state_dict() if name.endswith("weight")}
+    expected = {f"block{stage}.{i}" for stage, size in enumerate((1, 1, 2, 2, 2)) for i in (0, 1, 3, 4)[: 2 * size]}
+    assert names == {f"{name}.weight" for name in expected | {"classifier"}}
 
 
 def test_generator_names():

@@ -4,6 +4,12 @@ Sources (architecture and state-dict names only):
   ResNet      He et al. 2015, arXiv:1512.03385; names of torchvision/models/resnet.py ('torchvision'), and of
               network/resnet_8x.py in VainF/Data-Free-Adversarial-Distillation, kuangliu/pytorch-cifar and
               akamaster/pytorch_resnet_cifar10 ('dfad').
+  WideResNet  Zagoruyko & Komodakis 2016, arXiv:1605.07146; names of models/wrn.py in HobbitLong/RepDistiller,
+              mdistiller/models/cifar/wrn.py in megvii-research/mdistiller, models/wresnet.py in
+              polo5/ZeroShotKnowledgeTransfer, and of zju-vipa's DataFree, CMI and Fast-Datafree.
+  VGG         Simonyan & Zisserman 2014, arXiv:1409.1556, configurations A and D; head, pools and names of models/vgg.py
+              in HobbitLong/RepDistiller, mdistiller/models/cifar/vgg.py in megvii-research/mdistiller, and of
+              zju-vipa's DataFree, CMI and Fast-Datafree.
   GeneratorA  Fang et al. 2019, arXiv:1912.11006; names of network/gan.py in
               VainF/Data-Free-Adversarial-Distillation.
   play_round  Fang et al. 2019, algorithm 1.
@@ -93,6 +99,65 @@ class ResNet(nn.Module):
         for name in self.stages:
             x = self.get_submodule(name)(x)
         return self.get_submodule(self.head_name)(x.mean((2, 3)))
+
+
+class WideBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv3x3(inputs, outputs, stride)
+        self.bn2, self.conv2 = nn.BatchNorm2d(outputs), conv3x3(outputs, outputs)
+        if inputs != outputs:
+            self.convShortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x):
+        a = F.relu(self.bn1(x))
+        side = self.convShortcut(a) if hasattr(self, "convShortcut") else x
+        return self.conv2(F.relu(self.bn2(self.conv1(a)))) + side
+
+
+class WideResNet(nn.Module):
+    """WRN-depth-widening, [B, in_channels, H, W] -> logits [B, num_classes]."""
+
+    def __init__(self, depth, widening, num_classes, in_channels=3):
+        super().__init__()
+        self.conv1 = conv3x3(in_channels, 16)
+        widths = [16, 16 * widening, 32 * widening, 64 * widening]
+        self.stages = ["block1", "block2", "block3"]
+        for name, inputs, outputs in zip(self.stages, widths[:-1], widths[1:], strict=True):
+            first = WideBlock(inputs, outputs, 1 if name == "block1" else 2)
+            rest = [WideBlock(outputs, outputs, 1) for _ in range((depth - 4) // 6 - 1)]
+            self.add_module(name, nn.ModuleDict({"layer": nn.Sequential(first, *rest)}))
+        self.bn1, self.fc = nn.BatchNorm2d(widths[-1]), nn.Linear(widths[-1], num_classes)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        for name in self.stages:
+            x = self.get_submodule(name)["layer"](x)
+        return self.fc(F.relu(self.bn1(x)).mean((2, 3)))
+
+
+class VGG(nn.Module):
+    """VGG with batch norm, [B, in_channels, H, W] -> logits [B, num_classes]; as many convolutions a stage as given."""
+
+    def __init__(self, stage_sizes, num_classes, in_channels=3):
+        super().__init__()
+        self.stages = []
+        for stage, (size, outputs) in enumerate(zip(stage_sizes, (64, 128, 256, 512, 512), strict=True)):
+            layers = []
+            for _ in range(size):
+                layers += [nn.Conv2d(in_channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+                in_channels = outputs
+            self.stages.append(f"block{stage}")
+            self.add_module(f"block{stage}", nn.Sequential(*layers))
+        self.classifier = nn.Linear(in_channels, num_classes)
+
+    def forward(self, x):
+        pooled_after = ["block0", "block1", "block2"] + ["block3"] * (x.shape[2] == 64)
+        for name in self.stages:
+            x = self.get_submodule(name)(x)
+            if name in pooled_after:
+                x = F.max_pool2d(x, 2)
+        return self.classifier(x.mean((2, 3)))
 
 
 class GeneratorA(nn.Module):

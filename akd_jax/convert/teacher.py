@@ -13,6 +13,8 @@ from akd_jax.models import MODELS, parameter_count
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Variables
 
+HEADS = ("fc.weight", "linear.weight", "classifier.weight")
+
 
 def convert(
     path: Path,
@@ -34,12 +36,12 @@ def convert(
         state_dict = find_state_dict(content, key)
     except InputError as error:
         raise InputError(f"{path} {error}") from None
-    heads = [v for name, v in state_dict.items() if name.endswith(("fc.weight", "linear.weight")) and v.ndim == 2]
+    heads = [v for name, v in state_dict.items() if name.endswith(HEADS) and v.ndim == 2]
     found = len(heads[0]) if heads else 0
     classes = classes or found
     channels = next((value.shape[1] for value in state_dict.values() if value.ndim == 4), 0)
     if not classes or not channels:
-        raise InputError(f"{path}: has no convolution or no classifier named fc or linear; it is no {arch}")
+        raise InputError(f"{path}: has no convolution or no layer named fc, linear or classifier; it is no {arch}")
     if len(mean) != channels or len(std) != channels:
         raise InputError(f"{path} takes {channels} channels: give a mean and a std for each")
     try:

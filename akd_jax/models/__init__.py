@@ -6,6 +6,8 @@ from typing import NamedTuple
 from akd_jax.models.generator import GeneratorA
 from akd_jax.models.network import classifier, image_generator, parameter_count, resize_inputs
 from akd_jax.models.resnet import ResNet, he_normal_fan_in
+from akd_jax.models.vgg import VGG
+from akd_jax.models.wide_resnet import WideResNet
 from akd_jax.types import Network
 
 __all__ = ["GENERATORS", "MODELS", "Model", "make_classifier", "parameter_count"]
@@ -36,6 +38,14 @@ def _he_resnet(depth: int, shortcut: str) -> Model:
     return Model(_resnet(stages, (16, 32, 64), shortcut=shortcut, kernel_init=init, dense_init=init))
 
 
+def _wide_resnet(depth: int, widening: int) -> Model:
+    return Model(lambda classes, *, dtype=None: classifier(WideResNet(classes, depth, widening, dtype=dtype)))
+
+
+def _vgg(*stage_sizes: int) -> Model:
+    return Model(lambda classes, *, dtype=None: classifier(VGG(classes, stage_sizes, dtype=dtype)))
+
+
 _RESNET10, _RESNET18, _RESNET34 = (1, 1, 1, 1), (2, 2, 2, 2), (3, 4, 6, 3)
 
 MODELS: dict[str, Model] = {
@@ -51,6 +61,9 @@ MODELS: dict[str, Model] = {
     "resnet10_8x_w4": Model(_resnet(_RESNET10, (4, 8, 16, 32))),
     **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (20, 32, 44, 56, 110)},
     **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (20, 32, 44, 56, 110)},
+    **{f"wrn{depth}_{widening}": _wide_resnet(depth, widening) for depth in (16, 40) for widening in (1, 2)},
+    "vgg11_bn": _vgg(1, 1, 2, 2, 2),
+    "vgg16_bn": _vgg(2, 2, 3, 3, 3),
 }
 
 

@@ -66,7 +66,9 @@ def example(name="resnet18_8x_w8"):
     return expected, state_dict
 
 
-@pytest.mark.parametrize("name", ["resnet34", "resnet18_8x_w8", "resnet20", "resnet20_b"])
+@pytest.mark.parametrize(
+    "name", ["resnet34", "resnet18_8x_w8", "resnet20", "resnet20_b", "wrn16_1", "wrn40_2", "vgg11_bn"]
+)
 def test_every_leaf_has_its_own_name(name):
     expected, state_dict = example(name)
     assert len(state_dict) == len(jax.tree.leaves(expected))

@@ -1,5 +1,8 @@
 """Every network against the same network in PyTorch, layer by layer, in float64."""
 
+import re
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,20 +11,25 @@ from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
 
-from torch_reference import GeneratorA, ResNet
+from torch_reference import VGG, GeneratorA, ResNet, WideResNet
 from torch_to_jax import scramble, variables_of
 
 from akd_jax.models import GENERATORS, make_classifier
 
 FULL, HALF, HE = (64, 128, 256, 512), (32, 64, 128, 256), (16, 32, 64)
 NETWORKS = {
-    "resnet34": ((3, 4, 6, 3), FULL, "imagenet", "B", "torchvision"),
-    "resnet34_8x": ((3, 4, 6, 3), FULL, "cifar", "B", "dfad"),
-    "resnet18_8x": ((2, 2, 2, 2), FULL, "cifar", "B", "dfad"),
-    "resnet18_8x_small": ((2, 2, 2, 2), HALF, "cifar", "B", "dfad"),
-    "resnet20": ((3, 3, 3), HE, "cifar", "A", "dfad"),
-    "resnet32": ((5, 5, 5), HE, "cifar", "A", "dfad"),
-    "resnet56_b": ((9, 9, 9), HE, "cifar", "B", "torchvision"),
+    "resnet34": lambda: ResNet((3, 4, 6, 3), FULL, 10, "imagenet"),
+    "resnet34_8x": lambda: ResNet((3, 4, 6, 3), FULL, 10, names="dfad"),
+    "resnet18_8x": lambda: ResNet((2, 2, 2, 2), FULL, 10, names="dfad"),
+    "resnet18_8x_small": lambda: ResNet((2, 2, 2, 2), HALF, 10, names="dfad"),
+    "resnet20": lambda: ResNet((3, 3, 3), HE, 10, shortcut="A", names="dfad"),
+    "resnet32": lambda: ResNet((5, 5, 5), HE, 10, shortcut="A", names="dfad"),
+    "resnet56_b": lambda: ResNet((9, 9, 9), HE, 10),
+    "wrn16_1": lambda: WideResNet(16, 1, 10),
+    "wrn16_2": lambda: WideResNet(16, 2, 10),
+    "wrn40_2": lambda: WideResNet(40, 2, 10),
+    "vgg11_bn": lambda: VGG((1, 1, 2, 2, 2), 10),
+    "vgg16_bn": lambda: VGG((2, 2, 3, 3, 3), 10),
 }
 
 
@@ -53,11 +61,10 @@ def close(own, wanted, tolerance=1e-10):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_classifier(name, train):
     generator = torch.Generator().manual_seed(0)
-    sizes, widths, stem, shortcut, names = NETWORKS[name]
-    module = scramble(ResNet(sizes, widths, 10, stem, shortcut, names).double(), generator).train(train)
+    module = scramble(NETWORKS[name]().double(), generator).train(train)
     images = torch.randn(2, 3, 32, 32, generator=generator, dtype=torch.float64)
     shown = images
-    if stem == "imagenet":
+    if name == "resnet34":
         shown = torch.nn.functional.interpolate(images, size=(224, 224), mode="bilinear", align_corners=True)
     with jax.enable_x64(True):
         network = make_classifier(name, 10, image_size=32)
@@ -75,8 +82,31 @@ def test_classifier(name, train):
 def _our_name(name):
     """'layer2.0.shortcut.1' -> 'layer2_0/downsample_bn'."""
     name = name.replace("shortcut", "downsample").replace("downsample.1", "downsample_bn")
-    block, _, layer = name.rpartition(".")
-    return f"{block.replace('.', '_')}/{layer}" if block else layer
+    return re.sub(r"\.(\d)", r"_\1", name).replace(".", "/")
+
+
+@pytest.mark.parametrize("name", ["resnet20", "wrn16_2", "vgg11_bn"])
+def test_gradients(name):
+    """Of a weighted sum of the logits in training, by every parameter and by the images."""
+    random = torch.Generator().manual_seed(0)
+    module = scramble(NETWORKS[name]().double(), random).train()
+    images = torch.randn(2, 3, 32, 32, generator=random, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 10, generator=random, dtype=torch.float64)
+    with jax.enable_x64(True):
+        network = make_classifier(name, 10, image_size=32)
+        inputs = jnp.asarray(images.detach().numpy().transpose(0, 2, 3, 1))
+        variables = variables_of(module, network, inputs)
+
+        def weighted(params, x):
+            outputs, _ = network.apply(variables.replace(params=params), x, train=True)
+            return (outputs.logits * weights.numpy()).sum()
+
+        ours = jax.jit(jax.grad(weighted, (0, 1)))(variables.params, inputs)
+        (module(images) * weights).sum().backward()
+        for parameter in module.parameters():
+            parameter.data = parameter.grad  # so that they convert as the parameters do
+        theirs = variables_of(module, network, inputs).params, images.grad.numpy().transpose(0, 2, 3, 1)
+    assert jax.tree.all(jax.tree.map(partial(close, tolerance=1e-9), ours, theirs))
 
 
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])

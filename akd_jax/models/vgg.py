@@ -1,0 +1,62 @@
+"""VGG with batch norm for small images (Simonyan & Zisserman 2014, arXiv:1409.1556), as the field distils it.
+
+Instead of the paper's three linear layers there is a mean over positions and one linear layer. Modules carry PyTorch's
+names (block0.0 as block0_0, ..., classifier), so that weights convert by name.
+"""
+
+from functools import reduce
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.nn import initializers
+
+from akd_jax.models.layers import BatchNorm, Conv
+from akd_jax.types import Array
+
+
+class VGG(nn.Module):
+    """Images [B, H, W, C] -> (logits [B, classes], features [B, 512]).
+
+    stage_sizes: the 3x3 convolutions of each stage; (1, 1, 2, 2, 2) is the paper's A of 11 layers, (2, 2, 3, 3, 3) its
+      D of 16.
+    dtype: of the computation; None follows inputs and parameters. Parameters and statistics are float32.
+    """
+
+    classes: int
+    stage_sizes: tuple[int, ...]
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> tuple[Array, Array]:
+        hidden = images
+        # The field's checkpoints were trained without the fourth of the paper's pools, but at 64 pixels with it.
+        pools = 4 if images.shape[1] == 64 else 3
+        for stage, (size, width) in enumerate(zip(self.stage_sizes, (64, 128, 256, 512, 512), strict=True)):
+            if 0 < stage <= pools:
+                hidden = _max_pool(hidden)
+            for layer in range(size):
+                # PyTorch counts the convolution, the batch norm and the ReLU. The bias is for the checkpoints' sake: in
+                # training the batch norm takes it off again, so it matters little how it begins.
+                conv = Conv(width, 3, use_bias=True, dtype=self.dtype, name=f"block{stage}_{3 * layer}")
+                norm = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{3 * layer + 1}")
+                hidden = nn.relu(norm(conv(hidden)))
+        features = hidden.mean((1, 2))
+        logits = nn.Dense(
+            self.classes,
+            kernel_init=initializers.normal(0.01),
+            bias_init=initializers.zeros,
+            dtype=self.dtype,
+            name="classifier",
+        )(features)
+        wide = jnp.promote_types(logits.dtype, jnp.float32)
+        return logits.astype(wide), features.astype(wide)
+
+
+def _max_pool(images: Array) -> Array:
+    """[B, H, W, C] -> [B, H // 2, W // 2, C], the largest of every 2x2 pixels; an odd row or column is left out.
+
+    Of slices, since the gradient of a reduced window is several times slower on XLA:CPU.
+    """
+    height, width = (size // 2 * 2 for size in images.shape[1:3])
+    return reduce(jnp.maximum, (images[:, y:height:2, x:width:2] for y in range(2) for x in range(2)))

@@ -1,0 +1,55 @@
+"""Sizes of the VGGs, and their pools."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from akd_jax.models import MODELS, parameter_count
+from akd_jax.models.vgg import VGG, _max_pool
+
+# On CIFAR-10 these are the numbers of every VGG with batch norm and one linear layer.
+SIZES = {("vgg11_bn", 10): 9_231_114, ("vgg16_bn", 10): 14_728_266}
+SIZES |= {("vgg11_bn", 100): 9_277_284, ("vgg16_bn", 100): 14_774_436}
+
+
+@pytest.mark.parametrize(("model", "expected"), SIZES.items())
+def test_sizes(model, expected):
+    name, classes = model
+    images = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
+    variables = jax.eval_shape(MODELS[name].network(classes).init, jax.random.key(0), images)
+    assert parameter_count(variables) == expected
+    stages = {"vgg11_bn": [64, 128, 256, 256, 512, 512, 512, 512]}
+    stages["vgg16_bn"] = [64, 64, 128, 128, 256, 256, 256] + [512] * 6
+    channels, by_hand = 3, (512 + 1) * classes
+    for width in stages[name]:
+        channels, by_hand = width, by_hand + (9 * channels + 1) * width + 2 * width
+    assert by_hand == expected
+
+
+@pytest.mark.parametrize(("side", "last"), [(16, 2), (32, 4), (48, 6), (64, 4)])
+def test_64_pixels_are_pooled_once_more(side, last):
+    shapes = []
+
+    def note(next_function, arguments, settings, context):
+        result = next_function(*arguments, **settings)
+        if context.module.name == "block4_3" and context.method_name == "__call__":
+            shapes.append(result.shape)
+        return result
+
+    with nn.intercept_methods(note):
+        images = jax.ShapeDtypeStruct((2, side, side, 3), jnp.float32)
+        jax.eval_shape(lambda x: VGG(10, (1, 1, 2, 2, 2)).init(jax.random.key(0), x, train=False), images)
+    assert shapes == [(2, last, last, 512)]
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 3), (2, 5, 8, 3), (1, 2, 3, 1)])
+def test_max_pool(shape):
+    images = jax.random.normal(jax.random.key(0), shape)
+    weights = jnp.sin(jnp.arange(_max_pool(images).size, dtype=images.dtype))
+    ours, wanted = (
+        jax.value_and_grad(lambda x, pool=pool: (pool(x).ravel() * weights).sum())(images)
+        for pool in (_max_pool, lambda x: nn.max_pool(x, (2, 2), (2, 2)))
+    )
+    assert jnp.allclose(ours[0], wanted[0]) and jnp.array_equal(ours[1], wanted[1])
+    assert jnp.array_equal(_max_pool(images), nn.max_pool(images, (2, 2), (2, 2)))
