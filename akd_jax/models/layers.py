@@ -17,6 +17,10 @@ he_normal_fan_out = initializers.variance_scaling(2.0, "fan_out", "normal")
 """He et al. 2015 with fan out: the initialisation of torchvision's and DFAD's ResNets."""
 
 
+EPSILON = 1e-5
+"""Added to the variance in every batch norm: PyTorch's default."""
+
+
 def torch_uniform_bias(fan_in: int) -> Callable[..., Array]:
     """PyTorch's default for biases: U(-b, b), b = 1/sqrt(fan_in) of the layer's weights."""
     bound = fan_in**-0.5
@@ -63,7 +67,7 @@ class BatchNorm(nn.Module):
         self.norm = nn.BatchNorm(
             use_running_average=not self.train,
             momentum=0.9,  # of the old value: PyTorch's 0.1 is of the new one
-            epsilon=1e-5,
+            epsilon=EPSILON,
             use_scale=self.affine,
             use_bias=self.affine,
             use_fast_variance=False,  # E[x^2] - E[x]^2 cancels badly far from zero
