@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from akd_jax import data, examination
-from akd_jax.convert.names import find_state_dict
 from akd_jax.convert.reader import read_checkpoint
+from akd_jax.convert.state_dict import find_state_dict
 from akd_jax.convert.teacher import convert
 from akd_jax.models import make_classifier
 
