@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from akd_jax import data, examination
-from akd_jax.convert.names import find_state_dict
 from akd_jax.convert.reader import read_checkpoint
+from akd_jax.convert.state_dict import find_state_dict
 from akd_jax.convert.teacher import convert
 from akd_jax.models import make_classifier
 
@@ -49,7 +49,7 @@ def test_logits_are_pytorchs(name, cifar10):
     arch, blocks, _ = CHECKPOINTS[name]
     path = SHARED / "weights" / name
     module = ResNet((blocks,) * 3, (16, 32, 64), 10, shortcut="A", names="dfad").eval()
-    weights = find_state_dict(read_checkpoint(path))
+    weights = find_state_dict(read_checkpoint(path)).tensors
     missing, unexpected = module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)
     _, variables = convert(path, arch=arch, mean=MEAN, std=STD)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from akd_jax.convert.names import to_variables
+from akd_jax.convert.layouts import nearest_layout, to_variables
 
 
 def variables_of(module, network, inputs, dtype=jnp.float64):
@@ -12,7 +12,8 @@ def variables_of(module, network, inputs, dtype=jnp.float64):
     # Copies, since JAX may adopt the memory, which PyTorch goes on writing to.
     arrays = {name: value.detach().numpy().copy() for name, value in module.state_dict().items()}
     arrays = {name: value for name, value in arrays.items() if not name.endswith("num_batches_tracked")}
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), to_variables(arrays, expected, dtype=dtype))
+    variables = to_variables(arrays, expected, nearest_layout(arrays, expected), dtype=dtype)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), variables)
 
 
 def scramble(module, generator):

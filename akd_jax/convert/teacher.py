@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from akd_jax import digest, files
-from akd_jax.convert.names import find_state_dict, to_variables
+from akd_jax.convert.layouts import nearest_layout, to_variables
 from akd_jax.convert.reader import read_checkpoint
+from akd_jax.convert.state_dict import find_state_dict
 from akd_jax.errors import InputError
 from akd_jax.models import MODELS, parameter_count
 from akd_jax.teacher import TeacherInfo
@@ -44,8 +45,9 @@ def convert(
         raise InputError(f"{path}: has no convolution or no layer named fc, linear or classifier; it is no {arch}")
     if len(mean) != channels or len(std) != channels:
         raise InputError(f"{path} takes {channels} channels: give a mean and a std for each")
+    expected = variable_shapes(arch, classes, channels)
     try:
-        variables = to_variables(state_dict, variable_shapes(arch, classes, channels))
+        variables = to_variables(state_dict, expected, nearest_layout(state_dict, expected))
     except InputError as error:
         raise InputError(f"{path}, read as {arch} with {classes} classes, {error}") from None
     teacher = TeacherInfo(

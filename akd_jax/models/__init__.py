@@ -17,48 +17,56 @@ class Model(NamedTuple):
     """A classifier of the table.
 
     network: (classes, *, dtype=None) -> Network.
+    stages: (blocks, or layers where it has no blocks; channels) of each.
     input_size: side in pixels that images are enlarged to before the network, or None to take them as they come.
     """
 
     network: Callable[..., Network]
+    stages: tuple[tuple[int, int], ...]
     input_size: int | None = None
 
 
-def _resnet(stage_sizes, stage_widths, **settings) -> Callable[..., Network]:
+def _resnet(stage_sizes, stage_widths, *, input_size=None, **settings) -> Model:
     def network(classes, *, dtype=None):
         module = ResNet(classes, stage_sizes, stage_widths, dtype=dtype, **settings)
         return classifier(module)
 
-    return network
+    return Model(network, tuple(zip(stage_sizes, stage_widths, strict=True)), input_size)
 
 
 def _he_resnet(depth: int, shortcut: str) -> Model:
     """He et al. 2015, section 4.2: 6n + 2 layers in three stages; their own shortcut is A."""
     stages, init = ((depth - 2) // 6,) * 3, he_normal_fan_in
-    return Model(_resnet(stages, (16, 32, 64), shortcut=shortcut, kernel_init=init, dense_init=init))
+    return _resnet(stages, (16, 32, 64), shortcut=shortcut, kernel_init=init, dense_init=init)
 
 
 def _wide_resnet(depth: int, widening: int) -> Model:
-    return Model(lambda classes, *, dtype=None: classifier(WideResNet(classes, depth, widening, dtype=dtype)))
+    return Model(
+        lambda classes, *, dtype=None: classifier(WideResNet(classes, depth, widening, dtype=dtype)),
+        tuple(((depth - 4) // 6, width * widening) for width in (16, 32, 64)),
+    )
 
 
 def _vgg(*stage_sizes: int) -> Model:
-    return Model(lambda classes, *, dtype=None: classifier(VGG(classes, stage_sizes, dtype=dtype)))
+    return Model(
+        lambda classes, *, dtype=None: classifier(VGG(classes, stage_sizes, dtype=dtype)),
+        tuple(zip(stage_sizes, (64, 128, 256, 512, 512), strict=True)),
+    )
 
 
 _RESNET10, _RESNET18, _RESNET34 = (1, 1, 1, 1), (2, 2, 2, 2), (3, 4, 6, 3)
 
 MODELS: dict[str, Model] = {
     # torchvision's, which the seed feeds with images enlarged to 224.
-    "resnet34": Model(_resnet(_RESNET34, (64, 128, 256, 512), stem="imagenet"), input_size=224),
+    "resnet34": _resnet(_RESNET34, (64, 128, 256, 512), stem="imagenet", input_size=224),
     # DFAD's, for 32x32; the seed's students are the two of 18 layers.
-    "resnet34_8x": Model(_resnet(_RESNET34, (64, 128, 256, 512))),
-    "resnet18_8x": Model(_resnet(_RESNET18, (64, 128, 256, 512))),
-    "resnet18_8x_small": Model(_resnet(_RESNET18, (32, 64, 128, 256))),
+    "resnet34_8x": _resnet(_RESNET34, (64, 128, 256, 512)),
+    "resnet18_8x": _resnet(_RESNET18, (64, 128, 256, 512)),
+    "resnet18_8x_small": _resnet(_RESNET18, (32, 64, 128, 256)),
     # An eighth as wide, for the digits: a teacher and, in the seed's proportions, its two students.
-    "resnet18_8x_w8": Model(_resnet(_RESNET18, (8, 16, 32, 64))),
-    "resnet10_8x_w8": Model(_resnet(_RESNET10, (8, 16, 32, 64))),
-    "resnet10_8x_w4": Model(_resnet(_RESNET10, (4, 8, 16, 32))),
+    "resnet18_8x_w8": _resnet(_RESNET18, (8, 16, 32, 64)),
+    "resnet10_8x_w8": _resnet(_RESNET10, (8, 16, 32, 64)),
+    "resnet10_8x_w4": _resnet(_RESNET10, (4, 8, 16, 32)),
     **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (20, 32, 44, 56, 110)},
     **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (20, 32, 44, 56, 110)},
     **{f"wrn{depth}_{widening}": _wide_resnet(depth, widening) for depth in (16, 40) for widening in (1, 2)},
