@@ -28,6 +28,15 @@ def convolution(inputs: Array, kernel: Array, stride: int, padding: int) -> Arra
     )
 
 
+def strided(images: Array, starts: tuple[int, int], stops: tuple[int, int], stride: int) -> Array:
+    """images[:, starts[0]:stops[0]:stride, starts[1]:stops[1]:stride] of [B, H, W, C].
+
+    JAX writes that index as a slice where every size is known, but as a slow gather in a program for any batch.
+    """
+    limits = (images.shape[0], *stops, images.shape[3])
+    return lax.slice(images, (0, *starts, 0), limits, (1, stride, stride, 1))
+
+
 def _forward(inputs, kernel, stride, padding):
     return convolution(inputs, kernel, stride, padding), (inputs, kernel)
 
@@ -100,5 +109,5 @@ def _convolved(inputs, kernel, pads, *, stride=1, spread=1):
     zero = jnp.zeros((), inputs.dtype)
     padded = lax.pad(inputs, zero, [(0, 0, 0), *((low, high, spread - 1) for low, high in pads), (0, 0, 0)])
     last = [size - side + 1 for size in padded.shape[1:3]]
-    patches = [padded[:, y : y + last[0] : stride, x : x + last[1] : stride] for y in range(side) for x in range(side)]
+    patches = [strided(padded, (y, x), (y + last[0], x + last[1]), stride) for y in range(side) for x in range(side)]
     return jnp.concatenate(patches, -1) @ kernel.reshape(side**2 * channels, features)

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
+from akd_jax.models.convolution import strided
 from akd_jax.models.layers import BatchNorm, Conv, he_normal_fan_out, torch_uniform, torch_uniform_bias
 from akd_jax.types import Array
 
@@ -40,7 +41,7 @@ class BasicBlock(nn.Module):
             identity = inputs
         elif self.shortcut == "A":
             extra = self.width - inputs.shape[-1]
-            identity = inputs[:, :: self.stride, :: self.stride]
+            identity = strided(inputs, (0, 0), inputs.shape[1:3], self.stride)
             identity = jnp.pad(identity, ((0, 0), (0, 0), (0, 0), (extra // 2, extra - extra // 2)))
         else:
             identity = norm("downsample_bn")(conv(1, self.stride, "downsample_conv")(inputs))

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
+from akd_jax.models.convolution import strided
 from akd_jax.models.layers import BatchNorm, Conv
 from akd_jax.types import Array
 
@@ -58,5 +59,5 @@ def _max_pool(images: Array) -> Array:
 
     Of slices, since the gradient of a reduced window is several times slower on XLA:CPU.
     """
-    height, width = (size // 2 * 2 for size in images.shape[1:3])
-    return reduce(jnp.maximum, (images[:, y:height:2, x:width:2] for y in range(2) for x in range(2)))
+    ends = tuple(size // 2 * 2 for size in images.shape[1:3])
+    return reduce(jnp.maximum, (strided(images, (y, x), ends, 2) for y in range(2) for x in range(2)))

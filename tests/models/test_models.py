@@ -95,3 +95,13 @@ def test_generated_images_have_mean_0_and_variance_1_in_training():
     assert images.shape == (32, 16, 16, 3)
     assert jnp.allclose(images.mean((0, 1, 2)), 0, atol=1e-4)
     assert jnp.allclose(images.var((0, 1, 2)), 1, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["resnet10_8x_w4", "resnet20", "vgg11_bn"])
+def test_a_program_for_any_batch_gathers_nothing(name):
+    """At 8x8 also the small convolutions of XLA:CPU are in it."""
+    network = make_classifier(name, 10, image_size=8)
+    (batch,) = jax.export.symbolic_shape("batch")
+    images = jax.ShapeDtypeStruct((batch, 8, 8, 3), jnp.float32)
+    program = jax.make_jaxpr(lambda v, x: network.apply(v, x, train=False)[0].logits)(abstract(network), images)
+    assert " conv_general_dilated" in str(program) and " gather" not in str(program)
