@@ -38,7 +38,9 @@ def find_state_dict(checkpoint: Any, key: str | None = None) -> Found:
             raise CheckpointError(f"holds {len(likely)} state dicts: pick one with --key {' or '.join(likely)}")
         key = likely[0]
     elif key not in places:
-        raise CheckpointError(f"has no state dict under {key!r}; it has {_listed([*filter(None, likely)] or places[''])}")
+        raise CheckpointError(
+            f"has no state dict under {key!r}; it has {_listed([*filter(None, likely)] or places[''])}"
+        )
     return Found(key, _cleaned(places[key], key))
 
 
