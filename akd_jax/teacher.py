@@ -9,7 +9,8 @@ class TeacherInfo:
 
     arch: a name of MODELS. mean, std: of (x / 255 - mean) / std, one a channel. source: the file it came from,
     and that file's digest. digest: of the arrays, "sha256:...".
-    top1: measured on the test part of the data that the key names.
+    top1: measured on the test part of the data that the key names. layout: a name of LAYOUTS; key: where in the source
+    the state dict was, "" for its root. Both are "" too in records from before they were kept.
     """
 
     arch: str
@@ -22,3 +23,5 @@ class TeacherInfo:
     source_digest: str
     digest: str
     top1: dict[str, float] = field(default_factory=dict)
+    layout: str = ""
+    key: str = ""

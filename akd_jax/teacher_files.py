@@ -10,7 +10,8 @@ import numpy as np
 
 from akd_jax import checkpoint, digest, files, workdir
 from akd_jax.config import TeacherConfig
-from akd_jax.convert.teacher import convert, variable_shapes
+from akd_jax.convert.architecture import variable_shapes
+from akd_jax.convert.teacher import convert
 from akd_jax.errors import InputError
 from akd_jax.models import MODELS
 from akd_jax.teacher import TeacherInfo

@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python scripts/make_digits_teacher.py [--out akd_jax/assets/digits_teacher.pth]
 
-The teacher is the ResNet-18 of tests/torch_reference.py at an eighth of its width, on [B, 1, 16, 16] images
+The teacher is the ResNet-18 of akd_jax/torch_networks.py at an eighth of its width, on [B, 1, 16, 16] images
 normalised by `akd_jax.digits.normalise`. It sees the train part only; the recipe below was chosen by the
 validation part among some dozen (SGD or AdamW, with or without mixup and label smoothing, stronger or weaker
 augmentation), the strong mixup and the random backgrounds by how reliably data-free students reach the teacher on
@@ -11,7 +11,6 @@ the validation part (without them it takes luck: 74 to 98 %, by seed). The test 
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
 import math
 import shlex
@@ -23,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from akd_jax.digits import MEAN, STD, load_digits_split, normalise
+from akd_jax.torch_networks import ResNet
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURE = {
@@ -40,14 +40,6 @@ MIXUP = 1.0  # both parameters of the Beta distribution, Zhang et al. 2018, arXi
 # image's side (3/16: 1.5 pixels).
 ROTATION, SCALE, SHEAR, SHIFT = 12, 0.1, 0.1, 3 / 16
 BACKGROUND = -MEAN / STD  # a black pixel, normalised
-
-
-def build_teacher():
-    """The reference network, loaded by its path because tests/ is no package."""
-    spec = importlib.util.spec_from_file_location("torch_reference", ROOT / "tests" / "torch_reference.py")
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
-    return reference.ResNet(**ARCHITECTURE)
 
 
 def tensors(split):
@@ -131,7 +123,7 @@ def main():
     np.random.seed(args.seed)
 
     # The layout decides the order of the sums, hence the last bits: the stored weights came out of this one.
-    teacher = build_teacher().to(memory_format=torch.channels_last)
+    teacher = ResNet(**ARCHITECTURE).to(memory_format=torch.channels_last)
     train(teacher, *tensors("train"), args.epochs)
     figures = {}
     for split in ("train", "validation", "test"):

@@ -76,7 +76,7 @@ def test_normalisation(parts):
 
 def test_stored_teacher(parts):
     torch = pytest.importorskip("torch")
-    from torch_reference import ResNet
+    from akd_jax.torch_networks import ResNet
 
     record = json.loads((ASSETS / "digits_teacher.json").read_text())
     teacher = ResNet(**record["architecture"])

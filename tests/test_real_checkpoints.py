@@ -44,11 +44,11 @@ def test_published_accuracy(name, cifar10):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_logits_are_pytorchs(name, cifar10):
     torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
-    from torch_reference import ResNet
+    from akd_jax.torch_networks import ResNet
 
     arch, blocks, _ = CHECKPOINTS[name]
     path = SHARED / "weights" / name
-    module = ResNet((blocks,) * 3, (16, 32, 64), 10, shortcut="A", names="dfad").eval()
+    module = ResNet((blocks,) * 3, (16, 32, 64), 10, shortcut="A", names="cifar").eval()
     weights = find_state_dict(read_checkpoint(path)).tensors
     missing, unexpected = module.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing)

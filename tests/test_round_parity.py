@@ -15,6 +15,7 @@ from akd_jax.methods import METHODS
 from akd_jax.models import GENERATORS, make_classifier
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.torch_networks import GeneratorA, ResNet
 from akd_jax.types import AKDState, NetworkState
 
 LATENTS = 100
@@ -29,14 +30,14 @@ def play(dtype, *, batch, student_steps, adam_updates=0):
     """
     torch.manual_seed(0)
     torch_dtype = {4: torch.float32, 8: torch.float64}[dtype.dtype.itemsize]
-    teacher = reference.ResNet((3, 4, 6, 3), FULL, 100, "imagenet")
-    student = reference.ResNet((2, 2, 2, 2), FULL, 100, names="dfad")
+    teacher = ResNet((3, 4, 6, 3), FULL, 100, "imagenet")
+    student = ResNet((2, 2, 2, 2), FULL, 100, names="cifar")
     for module in (*teacher.modules(), *student.modules()):
         if isinstance(module, torch.nn.Conv2d):  # as torchvision and DFAD begin
             torch.nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     # Scrambled, since a bias that begins at 0 would be measured against one step's size.
     random = torch.Generator().manual_seed(1)
-    student, generator = scramble(student, random), scramble(reference.GeneratorA(LATENTS), random)
+    student, generator = scramble(student, random), scramble(GeneratorA(LATENTS), random)
     teacher, student, generator = (module.to(torch_dtype) for module in (teacher, student, generator))
     networks = {
         "teacher": make_classifier("resnet34", 100, image_size=32),

@@ -39,6 +39,14 @@ def test_read_back_bitwise(converted, saved):
         np.testing.assert_array_equal(ours, theirs, strict=True)
 
 
+def test_a_record_from_before_layouts_were_kept(converted, saved):
+    path = saved / workdir.TEACHER
+    record = json.loads(path.read_text())
+    del record["layout"], record["key"]
+    path.write_text(json.dumps(record))
+    assert teacher_files.read(saved)[0] == dataclasses.replace(converted[0], layout="", key="")
+
+
 def test_loaded_from_either_form(converted, saved):
     for path in (CHECKPOINT, saved):
         config = TeacherConfig(path=str(path), arch=ARCH, **NORMALISATION)

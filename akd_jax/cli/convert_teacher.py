@@ -23,12 +23,14 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> Parser:
     parser = Parser(description="Converts a PyTorch checkpoint into a teacher to distil.")
     parser.add_argument("checkpoint", nargs="?", type=Path, default=DEFAULT, help="default: %(default)s")
-    parser.add_argument("--arch", default="resnet34", help="network's name, default: %(default)s")
+    parser.add_argument("--arch", default="auto", help="network's name, default: the one that the checkpoint fits")
     parser.add_argument(
         "--out", type=Path, help="directory to write, default: the checkpoint's path without its ending"
     )
     parser.add_argument("--num_classes", type=_count, help="default: as many as the last layer has")
-    parser.add_argument("--key", help="where in the file the state dict is, if not in one of the usual places")
+    parser.add_argument(
+        "--key", help="where in the file the state dict is, if it has several: ema, model.state_dict, ..."
+    )
     parser.add_argument(
         "--data", help="cifar10, cifar100, digits, an .npz or an image folder: measures top-1 on its test part"
     )
@@ -72,6 +74,8 @@ def _convert(arguments: list[str]) -> None:
     wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
     from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
+    from akd_jax.convert.architecture import in_short
+    from akd_jax.convert.layouts import torch_shapes
     from akd_jax.convert.teacher import convert
 
     teacher_files.check_replaceable(out, overwrite=flags.overwrite)  # again when writing; here before anything slow
@@ -83,7 +87,10 @@ def _convert(arguments: list[str]) -> None:
         classes=flags.num_classes,
         key=flags.key,
     )
-    print(f"{info.arch}: {info.parameters:,} parameters, {info.classes} classes")
+    if info.key:
+        print(f"read: the state dict under {info.key}")
+    print(f"{info.arch}, layout {info.layout}: {in_short(torch_shapes(variables, info.layout))}")
+    print(f"{info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
     if flags.data:
         figures = examination.of_teacher(

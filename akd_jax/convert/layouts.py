@@ -6,7 +6,7 @@ name of a network in a layout is listed, so a state dict either has it or not.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -53,6 +53,9 @@ LAYOUTS = {
 """name -> Layout; the first that fits a network is the usual one for it."""
 
 Path = tuple[str, ...]
+Shapes = Mapping[str, tuple[int, ...]]
+"""PyTorch's name of every array -> its shape, as PyTorch has it."""
+
 _MODULES = {"downsample_conv": "downsample.0", "downsample_bn": "downsample.1"}
 _LEAVES = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 
@@ -79,7 +82,7 @@ def paths(variables: Variables, layout: str) -> dict[str, Path]:
     return names
 
 
-def torch_shapes(expected: Variables, layout: str) -> dict[str, tuple[int, ...]]:
+def torch_shapes(expected: Variables, layout: str) -> Shapes:
     """PyTorch's name and shape of every array; expected: arrays or jax.ShapeDtypeStruct."""
     leaves = _flat(expected)
     return {name: _permuted(leaves[path].shape, _TO_TORCH) for name, path in paths(expected, layout).items()}
@@ -125,18 +128,18 @@ def to_variables(
     return Variables(tree["params"], tree.get("batch_stats", {}))
 
 
-def shapes_of(state_dict: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+def shapes_of(state_dict: Mapping[str, np.ndarray]) -> Shapes:
     """name -> shape, as PyTorch has it."""
     return {name: value.shape for name, value in state_dict.items()}
 
 
-def differences(found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, list[str]]:
+def differences(found: Shapes, wanted: Shapes) -> dict[str, list[str]]:
     """What to say of each tensor that only one side has, or both in different shapes, by kind."""
     return {
         "missing": [f"{name} {list(shape)}" for name, shape in wanted.items() if name not in found],
         "unexpected": [f"{shorten(name)} {list(shape)}" for name, shape in found.items() if name not in wanted],
         "of another shape": [
-            f"{name} is {list(found[name])}, wanted {list(shape)}"
+            f"{name} is {list(found[name])} instead of {list(shape)}"
             for name, shape in wanted.items()
             if name in found and found[name] != shape
         ],
@@ -153,9 +156,9 @@ def in_words(problems: Mapping[str, list[str]], most: int | None = None) -> str:
     return "; ".join(f"{len(names)} {kind}: {listed(names)}" for kind, names in problems.items() if names)
 
 
-def nearest_layout(state_dict: Mapping[str, np.ndarray], expected: Variables) -> str:
-    """The layout of the network with the most of its names in the state dict; of equals the usual one."""
-    return max(layouts_of(expected), key=lambda layout: len(paths(expected, layout).keys() & state_dict.keys()))
+def nearest_layout(names: Iterable[str], expected: Variables) -> str:
+    """The layout of the network with the most of its names among these, of a state dict; of equals the usual one."""
+    return max(layouts_of(expected), key=lambda layout: len(paths(expected, layout).keys() & set(names)))
 
 
 def _flat(variables: Variables) -> dict[Path, Any]:

@@ -1,13 +1,12 @@
 """PyTorch's names and arrays to ours, and back."""
 
-from functools import cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from akd_jax.convert import layouts
+from akd_jax.convert.architecture import variable_shapes
 from akd_jax.convert.layouts import layouts_of, nearest_layout, to_state_dict, to_variables, torch_shapes
 from akd_jax.convert.unpickle import CheckpointError
 from akd_jax.errors import InputError
@@ -17,13 +16,11 @@ from akd_jax.types import Variables
 GENERATOR = "generator_a"
 
 
-@cache
 def shapes(name):
     """The shapes of a network's arrays."""
-    key = jax.random.key(0)
     if name == GENERATOR:
-        return jax.eval_shape(GENERATORS[name](16, 3, 4).init, key, jnp.zeros((1, 8)))
-    return jax.eval_shape(MODELS[name].network(10).init, key, jnp.zeros((1, 16, 16, 3)))
+        return jax.eval_shape(GENERATORS[name](16, 3, 4).init, jax.random.key(0), jnp.zeros((1, 8)))
+    return variable_shapes(name, 10, 3)
 
 
 def example(name="resnet18_8x_w8", layout="torchvision"):
@@ -140,7 +137,7 @@ def test_all_problems_in_one_message():
         to_variables(state_dict, expected, "torchvision")
     assert str(caught.value) == (
         "does not fit the network: 1 missing: layer1.0.conv1.weight [8, 8, 3, 3]; 1 unexpected: layer9.weight [2, 3]; "
-        "1 of another shape: fc.weight is [5, 64], wanted [10, 64]; 1 not of floating numbers: bn1.weight (int64); "
+        "1 of another shape: fc.weight is [5, 64] instead of [10, 64]; 1 not of floating numbers: bn1.weight (int64); "
         "1 not finite: bn1.bias; 1 variances not above 0: layer1.1.bn1.running_var"
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 import akd_jax
 from akd_jax import digest, digits
+from akd_jax.convert.reader import read_checkpoint
 from akd_jax.convert.teacher import convert
 from akd_jax.errors import InputError
 
@@ -21,9 +22,15 @@ def test_record_and_arrays():
     info, variables = convert(CHECKPOINT, arch=ARCH, **NORMALISATION)
     assert (info.arch, info.classes, info.channels, info.source) == (ARCH, 10, 1, str(CHECKPOINT))
     assert info.parameters == 176_258
+    assert (info.layout, info.key) == ("torchvision", "")
     assert info.source_digest == f"sha256:{hashlib.sha256(CHECKPOINT.read_bytes()).hexdigest()}"
     assert info.digest == digest.of_tree(variables)
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(variables))
+
+
+def test_auto_finds_the_architecture():
+    info, _ = convert(CHECKPOINT, arch="auto", **NORMALISATION)
+    assert info == convert(CHECKPOINT, arch=ARCH, **NORMALISATION)[0]
 
 
 def test_another_architecture_names_every_difference():
@@ -31,6 +38,7 @@ def test_another_architecture_names_every_difference():
         convert(CHECKPOINT, arch="resnet10_8x_w8", **NORMALISATION)
     message = str(caught.value)
     assert "\n" not in message
+    assert message.endswith("; it fits resnet18_8x_w8")
     unexpected = message.partition("unexpected: ")[2]
     assert all(f"layer{stage}.1.conv2.weight" in unexpected for stage in range(1, 5))
 
@@ -41,9 +49,29 @@ def test_another_architecture_names_every_difference():
         ({"arch": "nobody"}, "resnet18_8x_w8"),
         ({"classes": 7}, "fc.weight is"),
         ({"mean": (0.5,) * 3, "std": (0.5,) * 3}, "takes 1 channels"),
-        ({"key": "model"}, "no state dict under 'model'"),
+        ({"key": "model"}, "no state dict under 'model'; it has conv1.weight"),
     ],
 )
 def test_what_cannot_be_converted(changes, says):
     with pytest.raises(InputError, match=says):
         convert(CHECKPOINT, **{"arch": ARCH, **NORMALISATION, **changes})
+
+
+@pytest.mark.parametrize("arch", ["auto", "resnet34"])
+def test_imagenet_is_refused(arch, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is a test dependency on Python 3.11 only")
+    torch.save({"conv1.weight": torch.ones(64, 3, 7, 7), "fc.weight": torch.ones(1000, 512)}, tmp_path / "r34.pth")
+    with pytest.raises(InputError, match="is an ImageNet network"):
+        convert(tmp_path / "r34.pth", arch=arch, **NORMALISATION)
+
+
+def test_the_key_is_kept(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is a test dependency on Python 3.11 only")
+    weights = {name: torch.tensor(value) for name, value in read_checkpoint(CHECKPOINT).items()}
+    torch.save({"model": {"net": weights, "ema": weights}, "epoch": 3}, tmp_path / "both.pth")
+    with pytest.raises(
+        InputError, match=r"both\.pth holds 2 state dicts: pick one with --key model\.net or model\.ema"
+    ):
+        convert(tmp_path / "both.pth", arch="auto", **NORMALISATION)
+    info, _ = convert(tmp_path / "both.pth", arch="auto", key="model.ema", **NORMALISATION)
+    assert info.key == "model.ema" and info.digest == convert(CHECKPOINT, arch=ARCH, **NORMALISATION)[0].digest

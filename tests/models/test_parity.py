@@ -11,19 +11,19 @@ from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
 
-from torch_reference import VGG, GeneratorA, ResNet, WideResNet
 from torch_to_jax import scramble, variables_of
 
 from akd_jax.models import GENERATORS, make_classifier
+from akd_jax.torch_networks import VGG, GeneratorA, ResNet, WideResNet
 
 FULL, HALF, HE = (64, 128, 256, 512), (32, 64, 128, 256), (16, 32, 64)
 NETWORKS = {
     "resnet34": lambda: ResNet((3, 4, 6, 3), FULL, 10, "imagenet"),
-    "resnet34_8x": lambda: ResNet((3, 4, 6, 3), FULL, 10, names="dfad"),
-    "resnet18_8x": lambda: ResNet((2, 2, 2, 2), FULL, 10, names="dfad"),
-    "resnet18_8x_small": lambda: ResNet((2, 2, 2, 2), HALF, 10, names="dfad"),
-    "resnet20": lambda: ResNet((3, 3, 3), HE, 10, shortcut="A", names="dfad"),
-    "resnet32": lambda: ResNet((5, 5, 5), HE, 10, shortcut="A", names="dfad"),
+    "resnet34_8x": lambda: ResNet((3, 4, 6, 3), FULL, 10, names="cifar"),
+    "resnet18_8x": lambda: ResNet((2, 2, 2, 2), FULL, 10, names="cifar"),
+    "resnet18_8x_small": lambda: ResNet((2, 2, 2, 2), HALF, 10, names="cifar"),
+    "resnet20": lambda: ResNet((3, 3, 3), HE, 10, shortcut="A", names="cifar"),
+    "resnet32": lambda: ResNet((5, 5, 5), HE, 10, shortcut="A", names="cifar"),
     "resnet56_b": lambda: ResNet((9, 9, 9), HE, 10),
     "wrn16_1": lambda: WideResNet(16, 1, 10),
     "wrn16_2": lambda: WideResNet(16, 2, 10),

@@ -1,10 +1,12 @@
-"""The PyTorch references themselves: sizes, names, and what a round may and may not move."""
+"""The networks in PyTorch themselves: sizes, names, and what a round may and may not move."""
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch_reference import VGG, GeneratorA, ResNet, WideResNet, optimizers, play_round
+from torch_reference import optimizers, play_round
+
+from akd_jax.torch_networks import VGG, GeneratorA, ResNet, WideResNet
 
 FULL, HALF = (64, 128, 256, 512), (32, 64, 128, 256)
 
@@ -18,9 +20,9 @@ def count(module):
     [
         ((3, 4, 6, 3), FULL, 100, {"stem": "imagenet"}, 21_335_972),
         ((3, 4, 6, 3), FULL, 100, {"stem": "cifar"}, 21_328_292),
-        ((2, 2, 2, 2), FULL, 100, {"names": "dfad"}, 11_220_132),
-        ((2, 2, 2, 2), HALF, 100, {"names": "dfad"}, 2_820_740),
-        ((3, 3, 3), (16, 32, 64), 10, {"shortcut": "A", "names": "dfad"}, 269_722),
+        ((2, 2, 2, 2), FULL, 100, {"names": "cifar"}, 11_220_132),
+        ((2, 2, 2, 2), HALF, 100, {"names": "cifar"}, 2_820_740),
+        ((3, 3, 3), (16, 32, 64), 10, {"shortcut": "A", "names": "cifar"}, 269_722),
     ],
 )
 def test_resnet_parameters(sizes, widths, classes, options, expected):
@@ -46,7 +48,7 @@ def test_generator_parameters(latents, expected):
     "names, side, head",
     [
         ("torchvision", "downsample", "fc"),
-        ("dfad", "shortcut", "linear"),
+        ("cifar", "shortcut", "linear"),
     ],
 )
 def test_resnet_names(names, side, head):
@@ -104,7 +106,7 @@ def test_resnet_shapes(stem, side):
 
 
 def test_option_a_pads_both_sides():
-    side = ResNet((1, 1), (4, 8), 10, shortcut="A", names="dfad").layer2[0].shortcut
+    side = ResNet((1, 1), (4, 8), 10, shortcut="A", names="cifar").layer2[0].shortcut
     x = torch.randn(2, 4, 6, 6)
     y = side(x)
     assert torch.equal(y[:, 2:6], x[:, :, ::2, ::2]) and not y[:, :2].any() and not y[:, 6:].any()
@@ -118,7 +120,7 @@ def snapshot(module):
 def test_round_moves_the_players_only(teacher_size):
     torch.manual_seed(0)
     teacher = ResNet((1, 1), (8, 16), 10)
-    student = ResNet((1, 1), (4, 8), 10, names="dfad")
+    student = ResNet((1, 1), (4, 8), 10, names="cifar")
     generator = GeneratorA(8, image_size=16, width=4)
     before = [snapshot(module) for module in (teacher, student, generator)]
     losses, generator_loss = play_round(
