@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,46 @@ from akd_jax.errors import InputError
 
 
 def write_text(path: Path, text: str) -> None:
+    """As `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """A reader, or a kill, never meets half of it."""
     scratch = path.with_name(f".{path.name}.tmp")
     try:
-        scratch.write_text(text)
+        scratch.write_bytes(data)
         os.replace(scratch, path)
     except OSError:
         scratch.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """A directory to fill, beside the goal; it takes the goal's place at the end, unless something was raised."""
+    directory = directory.absolute()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        yield new
+        if directory.exists():
+            os.rename(directory, Path(scratch) / "old")
+        os.rename(new, directory)
+
+
+def check_replaceable(directory: Path, own: Collection[str], kind: str, *, overwrite: bool) -> None:
+    """Raises InputError where something is in the way that is none of the kind, or one of it that shall stay.
+
+    own: the names that such a directory holds, and no others.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir() or {path.name for path in directory.iterdir()} - set(own):
+        raise InputError(f"{directory} exists and is no {kind}, so it stays: give another --out")
+    if not overwrite:
+        raise InputError(f"{directory} exists: give --overwrite, or another --out")
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Teachers on disk: a directory with `teacher.json` (what it is) and its arrays, written once, checked when read."""
 
 import dataclasses
-import os
-import tempfile
 from pathlib import Path
 
 import jax
@@ -26,26 +24,14 @@ def save(directory: Path, teacher: TeacherInfo, variables: Variables, *, overwri
     overwrite: replaces a directory that `save` wrote, and no other. Raises InputError for any that may not be replaced.
     """
     check_replaceable(directory, overwrite=overwrite)
-    directory = directory.absolute()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
-        new = Path(scratch) / "teacher"
-        new.mkdir()
+    with files.new_directory(directory) as new:
         checkpoint.save_tree(new / ARRAYS, variables)
         write_info(new, teacher)
-        if directory.exists():
-            os.rename(directory, Path(scratch) / "old")
-        os.rename(new, directory)
 
 
 def check_replaceable(directory: Path, *, overwrite: bool) -> None:
     """Raises InputError where something is in the way that is no teacher, or a teacher that shall stay."""
-    if not directory.exists():
-        return
-    if not directory.is_dir() or {path.name for path in directory.iterdir()} - {workdir.TEACHER, ARRAYS}:
-        raise InputError(f"{directory} exists and is no converted teacher, so it stays: give another --out")
-    if not overwrite:
-        raise InputError(f"{directory} exists: give --overwrite, or another --out")
+    files.check_replaceable(directory, (workdir.TEACHER, ARRAYS), "converted teacher", overwrite=overwrite)
 
 
 def load(config: TeacherConfig) -> tuple[TeacherInfo, Variables]:
