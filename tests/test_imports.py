@@ -53,6 +53,7 @@ ARROWS = {
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
+    "export": "",
     "cli": "config config_dict convert data errors examination experiment files loop normalisation report saved_run "
     "teacher_files workdir",
 }
