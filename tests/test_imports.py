@@ -53,7 +53,7 @@ ARROWS = {
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
-    "export": "",
+    "export": "akd_jax errors types",
     "cli": "config config_dict convert data errors examination experiment files loop normalisation report saved_run "
     "teacher_files workdir",
 }
@@ -63,6 +63,7 @@ OWNERS = {
     "optax": {"methods", "optimizers"},
     "orbax": {"checkpoint"},
     "tensorboardX": {"tensorboard"},
+    "onnx": {"export"},
     "tensorflow_datasets": {"data"},
     "ml_collections": {"cli"},
     "absl": {"cli"},
