@@ -11,3 +11,7 @@ class DataMissing(InputError):
 
 class NonFiniteError(RuntimeError):
     """A loss is not finite: exit status 3, the last checkpoint is from before."""
+
+
+class ExportError(RuntimeError):
+    """What was exported is not what was meant: exit status 1, nothing written."""

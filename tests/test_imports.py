@@ -53,9 +53,10 @@ ARROWS = {
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
-    "export": "akd_jax errors types",
-    "cli": "config config_dict convert data errors examination experiment files loop normalisation report saved_run "
-    "teacher_files workdir",
+    "export": "akd_jax config convert data errors files models report saved_run teacher teacher_files torch_networks "
+    "types workdir",
+    "cli": "config config_dict convert data errors examination experiment export files loop normalisation report "
+    "saved_run teacher_files workdir",
 }
 CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "schedule", "steps", "types"}
 OWNERS = {
@@ -64,6 +65,8 @@ OWNERS = {
     "orbax": {"checkpoint"},
     "tensorboardX": {"tensorboard"},
     "onnx": {"export"},
+    "onnxruntime": {"export"},
+    "safetensors": {"export"},
     "tensorflow_datasets": {"data"},
     "ml_collections": {"cli"},
     "absl": {"cli"},

@@ -1,0 +1,197 @@
+"""What is exported: a student, a teacher or a generator, with what is known about it and inputs to try it on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from akd_jax import data, files, saved_run, teacher_files, workdir
+from akd_jax.config import Config
+from akd_jax.errors import InputError
+from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
+from akd_jax.models.folding import fold_batch_norms
+from akd_jax.models.network import on_pixels
+from akd_jax.report import to_pixels
+from akd_jax.saved_run import SavedRun
+from akd_jax.teacher import TeacherInfo
+from akd_jax.types import Array, Network, Variables
+
+EXAMPLES = 32
+
+Facts = dict[str, Any]
+"""role: student, teacher or generator; kind: classifier or generator; architecture, parameters, image_size, channels,
+classes, mean, std; input_size of a classifier, to which its images are enlarged; latents and width of a generator;
+method and rounds (of training) of all but a teacher; teacher: its architecture, parameters, digest; top1: data and
+split -> share; batch_norms_folded; pixels: whether it takes bytes. Also layout, once chosen. As JSON has them."""
+
+
+class Subject(NamedTuple):
+    """A network in inference, in float32.
+
+    variables: of NumPy. inputs: [N, ...] to compare both sides on, NumPy's; seen: what they are, for people.
+    """
+
+    network: Network
+    variables: Variables
+    inputs: np.ndarray
+    seen: str
+    facts: Facts
+
+    @property
+    def function(self) -> Callable[[Array], Array]:
+        """inputs -> logits [N, classes], or images [N, H, W, C]."""
+        return lambda inputs: _apply(self.network, self.variables, inputs)
+
+
+def outputs_of(subject: Subject) -> np.ndarray:
+    """What our network makes of the inputs, on the CPU."""
+    with jax.default_device(jax.devices("cpu")[0]):
+        return np.asarray(jax.jit(lambda v, x: _apply(subject.network, v, x))(subject.variables, subject.inputs))
+
+
+def folded(subject: Subject) -> Subject:
+    """Without the batch norms that a convolution can take over."""
+    network, variables = fold_batch_norms(subject.network, subject.variables, subject.inputs)
+    return subject._replace(network=network, variables=variables, facts=subject.facts | {"batch_norms_folded": True})
+
+
+def for_pixels(subject: Subject) -> Subject:
+    """A classifier that takes bytes [N, H, W, C], the normalisation inside."""
+    mean, std = subject.facts["mean"], subject.facts["std"]
+    pixels = to_pixels(subject.inputs, mean, std)
+    network = on_pixels(subject.network, mean, std)
+    return subject._replace(network=network, inputs=pixels, facts=subject.facts | {"pixels": True})
+
+
+def of_student(
+    directory: Path, student: str | None, *, best: bool, source: str | None, data_dir: str | None
+) -> Subject:
+    """A run's student, at the newest checkpoint or at its best; None for the only one. Raises InputError.
+
+    source, data_dir: of images to try it on, None for those that the run was evaluated on.
+    """
+    config, info = saved_run.describe(directory)
+    if student not in (None, *config.students) or (student is None and len(config.students) > 1):
+        asked = f"--student {student}" if student else "--student is missing"
+        raise InputError(f"{asked}: {directory} has {', '.join(config.students)}")
+    name = student or config.students[0]
+    saved = saved_run.read(directory)
+    chosen = saved.progress.best[name]
+    if best and not chosen.measures:
+        raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
+    variables = chosen.variables if best else saved.progress.state.students[name].variables
+    facts = {
+        "method": config.method,
+        "rounds": chosen.round if best else saved.progress.round,
+        "top1": _measured(directory, config, name, "best" if best else "last"),
+    }
+    pixels, seen = _pixels(info, config.image_size, source, data_dir, saved)
+    return _classifier("student", name, info, variables, pixels, seen, facts)
+
+
+def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir: str | None) -> Subject:
+    """A converted teacher; image_size: where no data say it. Raises InputError."""
+    info, variables = teacher_files.read(directory)
+    pixels, seen = _pixels(info, image_size, source, data_dir, None)
+    top1 = {f"{data} test": share for data, share in info.top1.items()}
+    return _classifier("teacher", info.arch, info, variables, pixels, seen, {"top1": top1})
+
+
+def of_generator(directory: Path) -> Subject:
+    """A run's generator at the newest checkpoint, as `sample` draws with it. Raises InputError."""
+    saved = saved_run.read(directory)
+    config, info = saved.config, saved.teacher_info
+    own = config.generator
+    network = GENERATORS[own.name](config.image_size, info.channels, own.width)
+    variables = saved.progress.state.generator.variables
+    latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
+    shape = {"image_size": config.image_size, "latents": own.latents, "width": own.width}
+    facts = (
+        _facts("generator", own.name, info, variables)
+        | shape
+        | {
+            "kind": "generator",
+            "method": config.method,
+            "rounds": saved.progress.round,
+        }
+    )
+    return Subject(network, _on_host(variables), latents, f"{EXAMPLES} latents", facts)
+
+
+def _classifier(role, name, info, variables, pixels, seen, facts) -> Subject:
+    size = pixels.shape[1]
+    network = make_classifier(name, info.classes, image_size=size)
+    images = ((pixels.astype(np.float32) / 255 - np.float32(info.mean)) / np.float32(info.std)).astype(np.float32)
+    sizes = {"image_size": size, "input_size": MODELS[name].input_size or size}
+    facts = _facts(role, name, info, variables) | {"kind": "classifier"} | sizes | facts
+    return Subject(network, _on_host(variables), images, seen, facts)
+
+
+def _facts(role: str, name: str, info: TeacherInfo, variables: Variables) -> Facts:
+    return {
+        "role": role,
+        "architecture": name,
+        "parameters": parameter_count(variables),
+        "channels": info.channels,
+        "classes": info.classes,
+        "mean": list(info.mean),
+        "std": list(info.std),
+        "teacher": {"architecture": info.arch, "parameters": info.parameters, "digest": info.digest},
+        "top1": {},
+        "batch_norms_folded": False,
+        "pixels": False,
+    }
+
+
+def _measured(directory: Path, config: Config, student: str, when: str) -> dict[str, float]:
+    """What summary.json says of it; {} where it says nothing."""
+    if not (directory / workdir.SUMMARY).is_file():
+        return {}
+    splits = files.read_json(directory / workdir.SUMMARY)["students"][student][when]
+    return {f"{config.evaluation.data} {split}": measures["top1"] for split, measures in splits.items()}
+
+
+def _pixels(
+    info: TeacherInfo, size: int, source: str | None, data_dir: str | None, saved: SavedRun | None
+) -> tuple[np.ndarray, str]:
+    """(uint8 images, what they are): of the source, else of the run's own data, else generated, else noise.
+
+    Raises InputError where a given source is not to be had or not of the network's kind.
+    """
+    if source:
+        held = data.load_splits(source, ["test"], data_dir).held
+        side = size if saved else held.images.shape[1]
+        data.check(held, source, shape=(side, side, info.channels), classes=info.classes)
+        return _some(held.images, source)
+    if saved is None:
+        noise = np.random.default_rng(0).integers(0, 256, (EXAMPLES, size, size, info.channels))
+        return noise.astype(np.uint8), f"{EXAMPLES} images of noise (--data gives real ones)"
+    own = saved.config.evaluation
+    if own.data:
+        split = (own.final_splits or own.splits)[0]
+        try:
+            held = data.load_splits(own.data, [split], data_dir or own.data_dir or None, fetch=False).held
+            data.check(held, own.data, shape=(size, size, info.channels), classes=info.classes)
+            return _some(held.images, f"{own.data} {split}")
+        except InputError:  # moved away since; the run's own images will do
+            pass
+    drawn = saved.experiment.method.sample(saved.progress.state, jax.random.key(0), num=EXAMPLES)
+    return to_pixels(np.asarray(drawn), info.mean, info.std), f"{EXAMPLES} generated images"
+
+
+def _some(images: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    """From the whole range, since data may be sorted by class."""
+    chosen = images[np.linspace(0, len(images) - 1, min(EXAMPLES, len(images))).astype(int)]
+    return chosen, f"{len(chosen)} images of {name}"
+
+
+def _apply(network: Network, variables: Variables, inputs: Array) -> Array:
+    outputs = network.apply(variables, jnp.asarray(inputs), train=False)[0]
+    return getattr(outputs, "logits", outputs)
+
+
+def _on_host(variables: Variables) -> Variables:
+    return jax.tree.map(np.asarray, variables)
