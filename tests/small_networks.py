@@ -25,13 +25,14 @@ NETWORKS = {
 
 
 def scrambled(network, inputs):
-    """Statistics and parameters far from their first 0 and 1; variances above 0. Of NumPy."""
+    """Statistics and parameters far from their first 0 and 1, kernels that keep the size of what they see. Of NumPy."""
     random = np.random.default_rng(0)
     shapes = jax.eval_shape(network.init, jax.random.key(0), inputs)
 
     def some(path, leaf):
-        positive = path[-1].key in ("scale", "var")
-        low, high = (0.5, 1.5) if positive else (-0.5, 0.5)
+        name = path[-1].key
+        bound = (3 / np.prod(leaf.shape[:-1])) ** 0.5 if name == "kernel" else 0.5
+        low, high = (0.5, 1.5) if name in ("scale", "var") else (-bound, bound)
         return random.uniform(low, high, leaf.shape).astype(leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(some, shapes)

@@ -616,6 +616,7 @@ def test_exported_generator(run, tmp_path, capsys, format):
 
 def test_exported_teacher(tmp_path, capsys):
     """And converted again: the same arrays."""
+    pytest.importorskip("torch")
     assert status(convert_teacher, *W8, "--data", "digits", "--out", tmp_path / "teacher") == 0
     flags = ("--teacher", tmp_path / "teacher", "--out", tmp_path / "out.pth", "--format", "pytorch")
     assert status(export_student, *flags, "--data", "digits") == 0
@@ -630,6 +631,7 @@ def test_exported_teacher(tmp_path, capsys):
 
 
 def test_an_export_without_the_runs_data_is_compared_on_generated_images(run, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("safetensors")
     monkeypatch.setattr(data, "load_splits", lambda *_, **__: (_ for _ in ()).throw(DataMissing("gone")))
     assert status(export_student, "--workdir", run, "--format", "safetensors", "--out", tmp_path / "a.safetensors") == 0
     assert "32 generated images" in capsys.readouterr().out
@@ -637,6 +639,7 @@ def test_an_export_without_the_runs_data_is_compared_on_generated_images(run, tm
 
 
 def test_an_export_that_its_runtime_reads_otherwise_is_not_written(refused, run, monkeypatch):
+    pytest.importorskip("safetensors")
     from akd_jax.export import formats
 
     monkeypatch.setattr(formats, "TOLERANCE", -1.0)
