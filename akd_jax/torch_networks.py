@@ -247,3 +247,12 @@ def network_of(state_dict: Mapping[str, np.ndarray]) -> nn.Module:
     counters = {name: value for name, value in module.state_dict().items() if name.endswith("num_batches_tracked")}
     module.load_state_dict(counters | {name: torch.tensor(value) for name, value in state_dict.items()})
     return module.eval()
+
+
+def logits(module: nn.Module, images: np.ndarray, *, size: int | None = None) -> np.ndarray:
+    """[B, classes] of normalised images [B, H, W, C], enlarged to `size` pixels as `make_classifier` does."""
+    shown = torch.tensor(images.transpose(0, 3, 1, 2))
+    if size:
+        shown = F.interpolate(shown, size=(size, size), mode="bilinear", align_corners=True)
+    with torch.no_grad():
+        return module(shown).numpy()

@@ -51,10 +51,11 @@ ARROWS = {
     "saved_run": "checkpoint config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run schedule summary",
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
+    "verification": "convert data errors evaluate models normalisation teacher torch_networks types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
     "cli": "config config_dict convert data errors examination experiment files loop normalisation report saved_run "
-    "teacher_files workdir",
+    "teacher_files verification workdir",
 }
 CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "schedule", "steps", "types"}
 OWNERS = {

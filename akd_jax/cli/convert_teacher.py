@@ -42,6 +42,9 @@ def _parser() -> Parser:
         "that is --data",
     )
     parser.add_argument("--std", type=_numbers, help="a,b,c, likewise; else CIFAR-100's")
+    parser.add_argument(
+        "--verify", action="store_true", help="compares its logits with PyTorch's, which must be installed"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing directory")
     return parser
 
@@ -73,11 +76,14 @@ def _convert(arguments: list[str]) -> None:
     # Checked as training checks them.
     wanted = TeacherConfig(str(flags.checkpoint), flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
-    from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
+    # After the flags are known to be right: importing takes seconds.
+    from akd_jax import examination, teacher_files, verification
     from akd_jax.convert.architecture import in_short
     from akd_jax.convert.layouts import torch_shapes
     from akd_jax.convert.teacher import convert
 
+    if flags.verify:
+        verification.check_torch()
     teacher_files.check_replaceable(out, overwrite=flags.overwrite)  # again when writing; here before anything slow
     info, variables = convert(
         flags.checkpoint,
@@ -92,11 +98,19 @@ def _convert(arguments: list[str]) -> None:
     print(f"{info.arch}, layout {info.layout}: {in_short(torch_shapes(variables, info.layout))}")
     print(f"{info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
-    if flags.data:
+    held = examination.load(info, flags.data, flags.data_dir, "test") if flags.data else None
+    if flags.verify:
+        verdict = verification.against_torch(flags.checkpoint, info, variables, held)
+        print(
+            f"logits of {verdict.images} {'test' if held else 'random'} images: PyTorch's differ by at most "
+            f"{verdict.difference:.2g}; the largest is {verdict.largest:.3g}"
+        )
+    if held:
         figures = examination.of_teacher(
             info, variables, name=info.arch, source=flags.data, data_dir=flags.data_dir, split="test"
         )
         print(f"top-1 on {flags.data} test, {figures['images']:,} images: {100 * figures['top1']:.2f} %")
         info = dataclasses.replace(info, top1={flags.data: figures["top1"]})
+        print(verification.advice(verification.under_normalisations(info, variables, held)))
     teacher_files.save(out, info, variables, overwrite=flags.overwrite)
     print(f"written: {out}; train with --config.teacher.path={shlex.quote(str(out))}")
