@@ -69,6 +69,7 @@ OWNERS = {
     "matplotlib": {"report"},
     "PIL": {"report", "digits", "data"},
     "requests": {"data"},
+    "safetensors": {"convert"},
     "torch": {"torch_networks"},  # no requirement: commands import this part where they need it, nothing at its top
 }
 NEVER = ("tensorflow",)
