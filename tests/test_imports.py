@@ -31,6 +31,7 @@ ARROWS = {
     "checkpoint": "errors",
     "config": "errors",
     "files": "errors",
+    "hub": "errors",
     "normalisation": "digits",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
@@ -54,8 +55,8 @@ ARROWS = {
     "verification": "convert data errors evaluate models normalisation teacher torch_networks types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
-    "cli": "config config_dict convert data errors examination experiment files loop normalisation report saved_run "
-    "teacher_files verification workdir",
+    "cli": "config config_dict convert data errors examination experiment files hub loop normalisation report "
+    "saved_run teacher_files verification workdir",
 }
 CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "schedule", "steps", "types"}
 OWNERS = {
@@ -70,6 +71,7 @@ OWNERS = {
     "PIL": {"report", "digits", "data"},
     "requests": {"data"},
     "safetensors": {"convert"},
+    "huggingface_hub": {"hub"},
     "torch": {"torch_networks"},  # no requirement: commands import this part where they need it, nothing at its top
 }
 NEVER = ("tensorflow",)
