@@ -25,7 +25,7 @@ def of_teacher(
     info: TeacherInfo, variables: Variables, *, name: str, source: str, data_dir: str | None, split: str
 ) -> Figures:
     """A teacher; name: what to call it. Raises InputError for data that are not there, or not of its kind."""
-    held = _load(info, source, data_dir, split)
+    held = load(info, source, data_dir, split)
     network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
     logits = _logits(network, variables, held, info)
     return {"network": name, "data": source, "split": split} | _figures(logits, held, logits)
@@ -45,7 +45,7 @@ def of_run(
     source, data_dir = source or own.data, data_dir or own.data_dir or None
     if not source:
         raise InputError(f"{directory} was trained without evaluation.data: give --data")
-    held = _load(info, source, data_dir, split, size=config.image_size)
+    held = load(info, source, data_dir, split, size=config.image_size)
     saved = saved_run.read(directory)  # last of what can be refused, since it takes longest
     names = [student] if student else config.students
     if best and not all(saved.progress.best[name].measures for name in names):
@@ -59,8 +59,11 @@ def of_run(
         yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
 
 
-def _load(info: TeacherInfo, source: str, data_dir: str | None, split: str, *, size: int | None = None) -> Images:
-    """size: side of the images; None for any, since nobody knows what a teacher was trained on."""
+def load(info: TeacherInfo, source: str, data_dir: str | None, split: str, *, size: int | None = None) -> Images:
+    """Images that the teacher can be measured on. Raises InputError for data that are not there, or not of its kind.
+
+    size: side of the images; None for any, since nobody knows what a teacher was trained on.
+    """
     held = data.load(source, split, data_dir)
     shape = (size, size, info.channels) if size else (*held.images.shape[1:3], info.channels)
     data.check(held, f"{source} {split}", shape=shape, classes=info.classes)

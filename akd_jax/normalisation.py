@@ -21,3 +21,10 @@ NORMALISATIONS = {
     "imagenet": Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "digits": Normalisation((digits.MEAN,), (digits.STD,)),
 }
+
+
+def usual(channels: int) -> dict[str, Normalisation]:
+    """What a network of this many channels may have been trained with, by name."""
+    known = {name: each for name, each in NORMALISATIONS.items() if len(each.mean) == channels}
+    half, whole, zero = (0.5,) * channels, (1.0,) * channels, (0.0,) * channels
+    return known | {"-1 to 1": Normalisation(half, half), "0 to 1": Normalisation(zero, whole)}

@@ -31,6 +31,7 @@ ARROWS = {
     "checkpoint": "errors",
     "config": "errors",
     "files": "errors",
+    "hub": "errors",
     "normalisation": "digits",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
@@ -51,12 +52,13 @@ ARROWS = {
     "saved_run": "checkpoint config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run schedule summary",
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
+    "verification": "convert data errors evaluate models normalisation teacher torch_networks types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
     "export": "akd_jax config convert data errors files models report saved_run teacher teacher_files torch_networks "
     "types workdir",
-    "cli": "config config_dict convert data errors examination experiment export files loop normalisation report "
-    "saved_run teacher_files workdir",
+    "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
+    "saved_run teacher_files verification workdir",
 }
 CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "schedule", "steps", "types"}
 OWNERS = {
@@ -66,13 +68,14 @@ OWNERS = {
     "tensorboardX": {"tensorboard"},
     "onnx": {"export"},
     "onnxruntime": {"export"},
-    "safetensors": {"export"},
     "tensorflow_datasets": {"data"},
     "ml_collections": {"cli"},
     "absl": {"cli"},
     "matplotlib": {"report"},
     "PIL": {"report", "digits", "data"},
     "requests": {"data"},
+    "safetensors": {"convert", "export"},
+    "huggingface_hub": {"hub"},
     "torch": {"torch_networks"},  # no requirement: commands import this part where they need it, nothing at its top
 }
 NEVER = ("tensorflow",)

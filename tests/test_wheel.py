@@ -69,7 +69,14 @@ def test_all_files_are_inside_and_no_others(site):
 def test_metadata(site):
     (metadata,) = site.glob("*.dist-info")
     distribution = Distribution.at(metadata)
-    assert set(distribution.metadata.get_all("Provides-Extra")) == {"cuda", "export", "tensorboard", "test", "tpu"}
+    assert set(distribution.metadata.get_all("Provides-Extra")) == {
+        "cuda",
+        "export",
+        "hub",
+        "tensorboard",
+        "test",
+        "tpu",
+    }
     assert any("tensorboardX" in each and 'extra == "tensorboard"' in each for each in distribution.requires)
     assert {entry.name for entry in distribution.entry_points} == COMMANDS
     assert distribution.metadata["License-File"] == "LICENSE"

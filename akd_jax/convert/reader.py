@@ -5,6 +5,8 @@ Source of both formats: torch/serialization.py of PyTorch (`_save`, `_legacy_sav
 - zip (since 1.6): uncompressed members `<root>/data.pkl`, `<root>/data/<key>` and perhaps `<root>/byteorder`.
 - legacy: five pickles (magic number, protocol 1001, system information, the object, the storage keys), then
   for each key an int64 count of elements and the elements themselves, always little-endian.
+
+Safetensors files are read too, see safetensors_file.py.
 """
 
 import io
@@ -16,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from akd_jax.convert.safetensors_file import looks_like_safetensors, read_safetensors
 from akd_jax.convert.tensors import AGAIN, Tensors
 from akd_jax.convert.unpickle import CheckpointError, Inert, shorten, unpickle
 
@@ -29,7 +32,7 @@ MAX_NAME = 1000
 
 
 def read_checkpoint(path: str | os.PathLike) -> object:
-    """What `torch.save` wrote to `path` (.pth, .pt, .th, .ckpt), every tensor as a numpy array.
+    """What `torch.save` wrote to `path` (.pth, .pt, .th, .ckpt), or a .safetensors file: every tensor as a numpy array.
 
     Dicts of all kinds come back as `dict`, parameters as arrays, bfloat16 as float32, and an object of any
     other class as an `Inert`. Arrays have the shape and type of the tensor, are C-contiguous, writable and in
@@ -91,6 +94,8 @@ def _read(path: Path) -> object:
             raise CheckpointError("is a web page saved under this name: download the file behind the link instead")
         if head.startswith(b"PK"):
             return _read_zip(file, tensors)
+        if looks_like_safetensors(head):
+            return read_safetensors(file, tensors.size)
         if head.startswith(b"\x80"):
             return _read_legacy(file, tensors)
         raise CheckpointError(f"is not a PyTorch file (it begins {head[:8]!r}): give a file that torch.save wrote")

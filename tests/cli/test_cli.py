@@ -17,6 +17,7 @@ from PIL import Image
 
 from akd_jax import data, metrics, saved_run
 from akd_jax.cli import convert_teacher, evaluate, export_student, prepare_data, sample, train
+from akd_jax.convert.reader import read_checkpoint
 from akd_jax.data import prepare
 from akd_jax.errors import DataMissing
 
@@ -703,6 +704,22 @@ def test_converted_teacher(tmp_path, capsys):
     assert contents(out) == before
     assert status(convert_teacher, *W8, "--mean", "0.3", "--std", "0.3", "--out", out, "--overwrite") == 0
     assert json.loads((out / "teacher.json").read_text())["mean"] == [0.3]
+
+
+def test_converting_says_what_it_found(tmp_path, capsys):
+    torch = pytest.importorskip("torch", reason="torch is a test dependency on Python 3.11 only")
+    weights = {name: torch.tensor(value) for name, value in read_checkpoint(CHECKPOINT).items()}
+    torch.save({"net": weights}, tmp_path / "mine.pth")
+    flags = ("--mean", "0.9", "--std", "0.05", "--data", "digits", "--verify", "--out", tmp_path / "teacher")
+    assert status(convert_teacher, tmp_path / "mine.pth", *flags) == 0
+    printed = capsys.readouterr().out
+    for says in (
+        "read: the state dict under net\n",
+        "resnet18_8x_w8, layout torchvision: 4 stages of 2 blocks, widths 8, 16, 32, 64, 3x3 stem, 3 shortcut conv",
+        "logits of 64 test images: PyTorch's differ by at most",
+        "another normalisation, digits's, fits better: loss 0.",
+    ):
+        assert says in printed
 
 
 @pytest.mark.parametrize(
