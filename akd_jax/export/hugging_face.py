@@ -16,6 +16,7 @@ TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64"}
 def encode(state_dict: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
     """A safetensors file: the header's length in 8 bytes, the header in JSON, the arrays one after the other.
 
+    The same arrays give the same bytes, which the library's own writer does not promise: it shuffles the metadata.
     Raises KeyError for arrays that are of no type of TYPES.
     """
     # The wide ones first, so that every array begins at a multiple of its elements' size.
