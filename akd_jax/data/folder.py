@@ -1,4 +1,4 @@
-"""Images of one's own in folders: `<root>/<split>/<class>/*.png`, or `<root>/<class>/*.png` for any split."""
+"""Images of one's own in folders: `<root>/<split>/<class>/*.png`, or `<root>/<class>/*.png`, the split `test`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from akd_jax.data.images import Part, part
-from akd_jax.data.source import ANY, Source
+from akd_jax.data.source import Source
 from akd_jax.errors import InputError
 
 ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp"))
@@ -26,7 +26,7 @@ def open_folder(root: Path) -> Source:
     The images of a split are sorted by class, then by name. They stay of one channel if all that are read are
     grey, else they become RGB. Raises InputError for a folder without images, or with both layouts.
     """
-    flat = {ANY: root} if any(map(_files, _folders(root))) else {}
+    flat = {"test": root} if any(map(_files, _folders(root))) else {}
     deep = {split.name: split for split in _folders(root) if any(map(_files, _folders(split)))}
     if bool(flat) == bool(deep):
         found = "images at both depths" if flat else "no images"

@@ -1,4 +1,4 @@
-"""Images of one's own in an `.npz` file: uint8 `x` [N, H, W(, C)] and `y` [N], or `x_<split>`, `y_<split>`."""
+"""Images of one's own in an `.npz`: uint8 `x_<split>` [N, H, W(, C)] and `y_<split>` [N]; `x`, `y` are `test`."""
 
 import zipfile
 import zlib
@@ -10,30 +10,28 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from akd_jax.data.images import Part, part
-from akd_jax.data.source import ANY, Source
+from akd_jax.data.source import Source
 from akd_jax.errors import InputError
 
 
 def open_npz(path: Path) -> Source:
-    """The file's splits; `x` and `y` are for any split. Raises InputError if it is not there or not of that form."""
+    """The file's splits. Raises InputError if it is not there or not of that form."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     with _arrays(path) as arrays:
-        splits = [name[2:] if name[1:] else ANY for name in arrays if name == "x" or name.startswith("x_")]
-        if not splits:
+        ends = {name[2:] or "test": name[1:] for name in arrays if name == "x" or name.startswith("x_")}
+        if not ends:
             raise KeyError("it has no x")
-        sizes = {split: len(arrays[_key("y", split)]) for split in splits}
-    return Source(sizes, (), lambda names: [_read(path, name) for name in names])
+        if {"x", "x_test"} <= set(arrays):
+            raise KeyError("x and x_test would both be the split test")
+        sizes = {split: len(arrays[f"y{end}"]) for split, end in ends.items()}
+    return Source(sizes, (), lambda splits: [_read(path, ends[split]) for split in splits])
 
 
-def _read(path: Path, split: str) -> Part:
+def _read(path: Path, end: str) -> Part:
     with _arrays(path) as arrays:
-        images, labels = (arrays[_key(kind, split)] for kind in "xy")
+        images, labels = (arrays[f"{kind}{end}"] for kind in "xy")
     return part(str(path), images[..., None] if images.ndim == 3 else images, labels)
-
-
-def _key(kind: str, split: str) -> str:
-    return kind if split == ANY else f"{kind}_{split}"
 
 
 @contextmanager

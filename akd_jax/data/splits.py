@@ -9,7 +9,6 @@ import numpy as np
 from akd_jax.errors import InputError
 
 SEED = re.compile(r"seed:(\d+(?:\.\d+)?)%")
-NAME = re.compile(r"[\w.-]+")
 FORMS = "a slice such as test[:20%] or test[100:200], a sum such as train[90%:]+test, or seed:20%"
 
 
@@ -19,11 +18,6 @@ class Term(NamedTuple):
     split: str
     positions: np.ndarray
     official: bool = False
-
-
-def split_names(spec: str) -> list[str]:
-    """The names of splits in `spec`; what cannot be one is left out."""
-    return [name for text in spec.split("+") if NAME.fullmatch(name := _split_name(text.strip()))]
 
 
 def _split_name(text: str) -> str:

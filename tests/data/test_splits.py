@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from akd_jax.data.splits import select, split_names
+from akd_jax.data.splits import select
 from akd_jax.errors import InputError
 
 SIZES = {"train": 1000, "test": 50}
@@ -60,8 +60,3 @@ def test_malformed_slices(spec):
 def test_empty_slices(spec):
     with pytest.raises(InputError, match="a part without images"):
         select("data", spec, SIZES)
-
-
-def test_names_of_splits():
-    assert split_names("train[:5%] + my.test+seed:20%") == ["train", "my.test", "test"]
-    assert split_names("seed:x%+") == []
