@@ -1,5 +1,7 @@
 """Images of one's own in an .npz, and one clear error for everything that is not of the form."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -52,9 +54,12 @@ def test_npz_of_grey_images(npz):
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"x": IMAGES}, "wanted an .npz"),
-        ({"x": IMAGES, "labels": LABELS}, "wanted an .npz"),
-        ({"x": IMAGES, "y": LABELS, "x_test": IMAGES, "y_test": LABELS}, "x and x_test would both be the split test"),
+        ({}, "has no x: it holds nothing, wanted uint8 x"),
+        ({"images": IMAGES, "y": LABELS}, "has no x: it holds images, y, wanted uint8 x"),
+        ({"x": IMAGES}, "has x but no y"),
+        ({"x": IMAGES, "labels": LABELS}, "has x but no y"),
+        ({"x_test": IMAGES, "y": LABELS}, "has x_test but no y_test"),
+        ({"x": IMAGES, "y": LABELS, "x_test": IMAGES, "y_test": LABELS}, "has x and x_test, which would both be"),
         ({"x": IMAGES / 255, "y": LABELS}, "images are float64"),
         ({"x": IMAGES[0, 0], "y": LABELS[:4]}, "images are uint8 (4, 3)"),
         ({"x": IMAGES[:0], "y": LABELS[:0]}, "a part without images"),
@@ -62,13 +67,15 @@ def test_npz_of_grey_images(npz):
         ({"x": IMAGES, "y": LABELS[:, None]}, "labels are int64 (6, 1)"),
         ({"x": IMAGES, "y": LABELS - 1}, "from 0"),
         ({"x": IMAGES, "y": LABELS / 1}, "labels are float64"),
-        ({"x": IMAGES, "y": LABELS.astype(object)}, "wanted an .npz"),
+        ({"x": IMAGES, "y": LABELS[0]}, "labels are int64 ()"),
+        ({"x": IMAGES, "y": LABELS.astype(object)}, "y is no array of numbers"),
+        ({"x": IMAGES.astype(object), "y": LABELS}, "x is no array of numbers"),
     ],
 )
 def test_npz_of_another_form(npz, arrays, says):
     path = npz(**arrays)
     message = refusal(path)
-    assert says in message and path in message
+    assert says in message and path in message and "\n" not in message and "pickle" not in message
 
 
 @pytest.mark.parametrize("end", [0, 2, 10, -30])
@@ -76,17 +83,39 @@ def test_npz_cut_short(npz, tmp_path, end):
     path = npz(x=IMAGES, y=LABELS)
     content = (tmp_path / "data.npz").read_bytes()
     (tmp_path / "data.npz").write_bytes(content[:end])
-    assert "wanted an .npz" in refusal(path)
+    assert "is no whole .npz file: write it with" in refusal(path)
+
+
+def test_an_npz_with_a_bit_that_turned(npz, tmp_path):
+    path = npz(x=IMAGES, y=LABELS)
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    content[200] ^= 1
+    (tmp_path / "data.npz").write_bytes(content)
+    assert "x is no array of numbers, or damaged" in refusal(path)
+
+
+def test_members_that_are_no_arrays(tmp_path):
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as file:
+        file.writestr("x.npy", "x")
+        file.writestr("y.npy", "y")
+    assert "y is no array of numbers" in refusal(str(tmp_path / "data.npz"))
 
 
 def test_npy_under_the_name_of_an_npz(tmp_path):
     with (tmp_path / "data.npz").open("wb") as file:
         np.save(file, IMAGES)
-    assert "wanted an .npz" in refusal(str(tmp_path / "data.npz"))
+    assert "is no whole .npz file" in refusal(str(tmp_path / "data.npz"))
 
 
-def test_missing_npz(tmp_path):
+def test_text_under_the_name_of_an_npz(tmp_path):
+    (tmp_path / "data.npz").write_text("x,y")
+    assert "is no whole .npz file" in refusal(str(tmp_path / "data.npz"))
+
+
+def test_no_npz(tmp_path):
     assert "no such file" in refusal(str(tmp_path / "none.npz"))
+    (tmp_path / "folder.npz").mkdir()
+    assert "is a directory, wanted an .npz file" in refusal(str(tmp_path / "folder.npz"))
 
 
 def test_slices(npz):
