@@ -257,6 +257,13 @@ def test_a_damaged_description(records, tmp_path):
         data.load("cifar100", "test", str(tmp_path))
 
 
+def test_a_missing_description(records, tmp_path, nowhere):
+    """The folder is there, so nothing is looked for elsewhere."""
+    (records.parent / "dataset_info.json").unlink()
+    with pytest.raises(InputError, match=f"{records.parent} is damaged.*delete this folder"):
+        data.load("cifar100", "test", str(tmp_path))
+
+
 def test_a_directory_that_cannot_be_made(tmp_path, official):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written to"):
