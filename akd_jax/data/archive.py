@@ -26,7 +26,10 @@ def verify(path: Path, cifar: Cifar) -> None:
 
 
 def read(path: Path, cifar: Cifar) -> Contents:
-    """What the archive, or the folder unpacked from it, holds. Raises InputError where it is not of the layout."""
+    """What the archive, the folder unpacked from it, or the one around that, holds.
+
+    Raises InputError where it is not of the layout.
+    """
     known = layouts(cifar)
     found = _members(path, {f"{layout.folder}/{name}" for layout in known for name in layout.members})
     layout = max(known, key=lambda layout: sum(f"{layout.folder}/{name}" in found for name in layout.members))
@@ -44,8 +47,8 @@ def read(path: Path, cifar: Cifar) -> Contents:
 def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
     """Those of the wanted members that are there. Links are no members."""
     if path.is_dir():
-        files = {name: path / Path(name).name for name in wanted}
-        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+        places = [(name, place) for name in wanted for place in (path / Path(name).name, path / name)]
+        return {name: place.read_bytes() for name, place in places if place.is_file()}
     try:
         with tarfile.open(path, "r:gz") as tar:
             return {m.name: tar.extractfile(m).read() for m in tar if m.name in wanted and m.isfile()}

@@ -50,6 +50,7 @@ def test_packed_and_unpacked(tmp_path, name, kind):
         tar.extractall(tmp_path, filter="data")
     folder = tmp_path / getattr(CIFARS[name], kind).folder
     assert_holds(archive.read(folder, CIFARS[name]), name)
+    assert_holds(archive.read(tmp_path, CIFARS[name]), name)
     assert_holds(archive.read(folder.rename(tmp_path / "mine"), CIFARS[name]), name)
 
 
