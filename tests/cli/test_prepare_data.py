@@ -54,7 +54,11 @@ def test_prepared_from_a_folder(tmp_path, capsys):
         (("cifar100", "--archive", "cifar-100-binary.tar.gz"), "expected sha256 58a81ae192"),
         (("cifar100", "--archive", "."), "a folder, which has no checksum: give --trust"),
         (("cifar100", "--archive", ".", "--trust"), "holds no cifar-100-binary"),
-        (("cifar10", "--archive", "cifar-100-binary.tar.gz", "--trust"), "holds no cifar-10-batches-bin"),
+        (("cifar10", "--archive", "cifar-100-binary.tar.gz"), "is an archive of cifar100, wanted one of cifar10"),
+        (
+            ("cifar10", "--archive", "cifar-100-binary.tar.gz", "--trust"),
+            "holds no cifar-10-batches-bin and no cifar-10-batches-py of cifar10, but cifar100",
+        ),
         (("cifar100", "--data_dir", "cifar-100-binary.tar.gz"), "--data_dir"),
         (("cifar100", "--nope"), "--nope"),
     ],
