@@ -61,7 +61,8 @@ def check(held: Images, what: str, *, shape: tuple[int, int, int], classes: int)
     if held.images.shape[1:] != shape:
         raise InputError(f"{what} has images of {held.images.shape[1:]}, wanted {shape}: the game's size and channels")
     if held.names and len(held.names) != classes:
-        raise InputError(f"{what} has {len(held.names)} classes, but the teacher knows {classes}: other data")
+        count = "1 class" if len(held.names) == 1 else f"{len(held.names)} classes"
+        raise InputError(f"{what} has {count}, but the teacher knows {classes}: other data")
     if held.labels.max() >= classes:
         raise InputError(
             f"{what} has the label {held.labels.max()}, but the teacher knows {classes} classes, 0 to {classes - 1}"

@@ -90,9 +90,23 @@ def test_sixteen_bits(tmp_path):
 
 
 def test_other_folders(tmp_path):
-    assert "has no images" in refusal(tmp_path)
-    save(tmp_path / "0.png")
-    assert "has no images" in refusal(tmp_path)  # of no class
+    assert "has no images (.bmp, .jpeg, .jpg, .png, .webp): wanted" in refusal(tmp_path)
+    save(tmp_path / "0.png")  # of no class
+    assert f"in folders of classes, only such as {tmp_path / '0.png'}: wanted" in refusal(tmp_path)
     save(tmp_path / "a" / "0.png")
     save(tmp_path / "test" / "a" / "0.png")
     assert "images at both depths" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["gif", "tif"])
+def test_other_formats(tmp_path, ending):
+    save(tmp_path / "test" / "a" / f"0.{ending}")
+    assert f".webp) in folders of classes, only such as {tmp_path / 'test' / 'a' / '0'}.{ending}:" in refusal(tmp_path)
+
+
+def test_a_split_without_classes(tmp_path):
+    """`test` is no class, even beside folders of classes."""
+    save(tmp_path / "test" / "0.png")
+    save(tmp_path / "train" / "a" / "0.png")
+    wanted = tmp_path / "test" / "CLASS" / "*.png"
+    assert f"{tmp_path / 'test'} has images of no class: wanted {wanted}" in refusal(tmp_path)
