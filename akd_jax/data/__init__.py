@@ -58,9 +58,12 @@ def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) ->
         return _cifar(name, specs, data_dir, fetch)
     if name == "digits":
         return _digits()
+    if name.startswith("file://"):
+        raise InputError(f"data {name!r}: give a path, without file://")
     if name.endswith(".npz"):
         return open_npz(Path(name))
     if Path(name).is_dir():
+        _no_cifar(Path(name).resolve())
         return open_folder(Path(name))
     raise InputError(
         f"data {name!r} is unknown: give cifar10, cifar100, digits, or the path of an .npz file or of an image folder"
@@ -78,6 +81,15 @@ def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -
                 f"{name} is not prepared in {prepared.folder(name, data_dir)}; without --dry_run it would be now"
             )
     return prepared.open_prepared(prepare.prepare(name, data_dir))
+
+
+def _no_cifar(path: Path) -> None:
+    """Raises InputError for the folder that holds a prepared CIFAR, or for the one of its version."""
+    from akd_jax.data import prepared
+
+    for cifar in (path, path.parent):
+        if cifar.name in CIFARS and prepared.is_prepared(cifar / prepared.VERSION):
+            raise InputError(f"{path} is {cifar.name} as prepared: give --data {cifar.name} --data_dir {cifar.parent}")
 
 
 def _digits() -> Source:

@@ -13,8 +13,14 @@ VERSION = "3.0.2"
 
 
 def directory(data_dir: str | None) -> Path:
-    """Where tensorflow-datasets keeps its data: `data_dir`, else $TFDS_DATA_DIR, else its own default."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Where tensorflow-datasets keeps its data: `data_dir`, else $TFDS_DATA_DIR, else its own default.
+
+    Raises InputError for what is no directory.
+    """
+    path = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is not a directory: give another --data_dir")
+    return path
 
 
 def folder(name: str, data_dir: str | None) -> Path:
