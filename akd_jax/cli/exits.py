@@ -31,7 +31,7 @@ def ending(command: Callable[[], None]) -> NoReturn:
     except OSError as error:
         status, message = FAILED, f"{error}: what was saved before is intact"
     except KeyboardInterrupt:
-        status, message = INTERRUPTED, "interrupted; what was saved is intact, and a run goes on by the same command and --workdir"
+        status, message = INTERRUPTED, "interrupted; a run goes on by the same command with the same --workdir"
     else:
         sys.exit(0)
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
