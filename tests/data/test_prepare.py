@@ -271,6 +271,13 @@ def test_a_missing_description(records, tmp_path, nowhere):
         data.load("cifar100", "test", str(tmp_path))
 
 
+def test_an_archive_that_is_refused_leaves_nothing_behind(tmp_path):
+    (tmp_path / "bad.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="get it again"):
+        prepare.prepare("cifar10", str(tmp_path / "new"), given=tmp_path / "bad.tar.gz", trust=True)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_directory_that_cannot_be_made(tmp_path, official):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written to"):
