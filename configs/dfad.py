@@ -7,8 +7,9 @@ python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
     teacher of 77.5 %; CIFAR-10 93.3 %.
 
 python scripts/train.py --config configs/dfad.py:resnet20  CIFAR-10, ResNet-20 -> ResNet-20
-    Needs teacher/resnet20-12fca82f.th (akamaster, 91.73 %). The same losses at a size for a CPU: about 0.4 s a student
-    step on one core, 100 minutes in all. Not yet run.
+    Needs teacher/resnet20-12fca82f.th (akamaster, 91.73 %). The same losses at a size for a CPU: 109 minutes on one
+    core beside other work, with jax 0.10 and XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=-individual_convolution.
+    Test top-1 at the last round, seed 0: 64.81 %.
 """
 
 from typing import Any

@@ -33,7 +33,7 @@ def ending(command: Callable[[], None]) -> NoReturn:
     except OSError as error:
         status, message = FAILED, f"{error}: what was saved before is intact"
     except KeyboardInterrupt:
-        status, message = INTERRUPTED, "interrupted; the same command with the same --workdir goes on"
+        status, message = INTERRUPTED, "interrupted; a run goes on by the same command with the same --workdir"
     else:
         sys.exit(0)
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr)

@@ -48,4 +48,5 @@ def _prepare(arguments: list[str]) -> None:
         prepare(flags.name, flags.data_dir, given=flags.archive, trust=flags.trust)
     sizes = prepared.open_prepared(folder).sizes
     counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
-    print(f"{flags.name}: {counts} images {'are prepared already' if was_there else 'prepared'} in {folder}")
+    unread = f"; {flags.archive} was not read" if was_there and flags.archive else ""
+    print(f"{flags.name}: {counts} images {'are prepared already' if was_there else 'prepared'} in {folder}{unread}")

@@ -10,8 +10,8 @@ from akd_jax.data.cifar import CIFARS
 from akd_jax.data.folder import open_folder
 from akd_jax.data.images import Images, Splits, check, part
 from akd_jax.data.npz import open_npz
-from akd_jax.data.source import ANY, Source
-from akd_jax.data.splits import select, split_names
+from akd_jax.data.source import Source
+from akd_jax.data.splits import select
 from akd_jax.errors import DataMissing, InputError
 
 __all__ = ["Images", "Splits", "check", "load", "load_splits"]
@@ -33,8 +33,8 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *,
     or data that are damaged or not of the form.
     """
     source = _open(name, specs, data_dir, fetch)
-    terms = {spec: select(name, spec, _sizes(source, spec)) for spec in specs}
-    splits = list(dict.fromkeys(_key(source, term.split) for each in terms.values() for term in each))
+    terms = {spec: select(name, spec, source.sizes) for spec in specs}
+    splits = list(dict.fromkeys(term.split for each in terms.values() for term in each))
     parts = dict(zip(splits, source.read(splits), strict=True))
     shapes = {found.images.shape[1:] for found in parts.values()}
     if len(shapes) > 1:
@@ -42,10 +42,9 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *,
     starts = dict(zip(splits, np.cumsum([0, *(len(found.labels) for found in parts.values())]), strict=False))
     chosen = {}
     for spec, each in terms.items():
-        keys = [_key(source, term.split) for term in each]
         places = [
-            starts[key] + (parts[key].official[term.positions] if term.official else term.positions)
-            for key, term in zip(keys, each, strict=True)
+            starts[term.split] + (parts[term.split].official[term.positions] if term.official else term.positions)
+            for term in each
         ]
         chosen[spec] = np.concatenate(places)
     used = np.unique(np.concatenate(list(chosen.values())))
@@ -59,9 +58,12 @@ def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) ->
         return _cifar(name, specs, data_dir, fetch)
     if name == "digits":
         return _digits()
+    if name.startswith("file://"):
+        raise InputError(f"data {name!r}: give a path, without file://")
     if name.endswith(".npz"):
         return open_npz(Path(name))
     if Path(name).is_dir():
+        _no_cifar(Path(name).resolve())
         return open_folder(Path(name))
     raise InputError(
         f"data {name!r} is unknown: give cifar10, cifar100, digits, or the path of an .npz file or of an image folder"
@@ -81,16 +83,15 @@ def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -
     return prepared.open_prepared(prepare.prepare(name, data_dir))
 
 
+def _no_cifar(path: Path) -> None:
+    """Raises InputError for the folder that holds a prepared CIFAR, or for the one of its version."""
+    from akd_jax.data import prepared
+
+    for cifar in (path, path.parent):
+        if cifar.name in CIFARS and prepared.is_prepared(cifar / prepared.VERSION):
+            raise InputError(f"{path} is {cifar.name} as prepared: give --data {cifar.name} --data_dir {cifar.parent}")
+
+
 def _digits() -> Source:
     names = tuple(map(str, range(10)))
     return Source(digits.SIZES, names, lambda splits: [part("digits", *digits.load_digits_split(s)) for s in splits])
-
-
-def _sizes(source: Source, spec: str) -> dict[str, int]:
-    if ANY not in source.sizes:
-        return source.sizes
-    return dict.fromkeys(split_names(spec), source.sizes[ANY]) | {k: n for k, n in source.sizes.items() if k != ANY}
-
-
-def _key(source: Source, split: str) -> str:
-    return split if split in source.sizes else ANY

@@ -1,4 +1,4 @@
-"""Images of one's own in folders: `<root>/<split>/<class>/*.png`, or `<root>/<class>/*.png` for any split."""
+"""Images of one's own in folders: `<root>/<split>/<class>/*.png`, or `<root>/<class>/*.png`, the split `test`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from akd_jax.data.images import Part, part
-from akd_jax.data.source import ANY, Source
+from akd_jax.data.source import Source
 from akd_jax.errors import InputError
 
 ENDINGS = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp"))
@@ -26,10 +26,12 @@ def open_folder(root: Path) -> Source:
     The images of a split are sorted by class, then by name. They stay of one channel if all that are read are
     grey, else they become RGB. Raises InputError for a folder without images, or with both layouts.
     """
-    flat = {ANY: root} if any(map(_files, _folders(root))) else {}
+    if (root / "test").is_dir() and _files(root / "test"):  # else it would be a class of that name
+        raise InputError(f"{root / 'test'} has images of no class: wanted {root / 'test'}/CLASS/*.png")
+    flat = {"test": root} if any(map(_files, _folders(root))) else {}
     deep = {split.name: split for split in _folders(root) if any(map(_files, _folders(split)))}
     if bool(flat) == bool(deep):
-        found = "images at both depths" if flat else "no images"
+        found = "images at both depths" if flat else f"no images ({', '.join(sorted(ENDINGS))}){_seen(root)}"
         raise InputError(f"{root} has {found}: wanted {root}/CLASS/*.png or {root}/SPLIT/CLASS/*.png")
     splits = flat or deep
     names = sorted({folder.name for split in splits.values() for folder in _folders(split)})
@@ -39,6 +41,13 @@ def open_folder(root: Path) -> Source:
     }
     sizes = {name: len(labelled) for name, labelled in files.items()}
     return Source(sizes, tuple(names), lambda wanted: _read(root, [files[name] for name in wanted]))
+
+
+def _seen(root: Path) -> str:
+    """A file that is there instead, for the message."""
+    files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
+    first = next(files, None)
+    return f" in folders of classes, only such as {first}" if first else ""
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -6,6 +6,8 @@ import numpy as np
 
 from akd_jax.errors import InputError
 
+CHANNELS = (1, 3)  # of grey images and of colours
+
 
 class Images(NamedTuple):
     """images: uint8 [N, H, W, C]; labels: int32 [N], counted from 0; names: of the classes, () where not known."""
@@ -40,8 +42,17 @@ def part(what: str, images: np.ndarray, labels: np.ndarray, official: np.ndarray
     """
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise InputError(f"{what}: images are {images.dtype} {images.shape}, wanted uint8 [N, H, W, C]")
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
+    if images.shape[1] in CHANNELS and images.shape[3] not in CHANNELS:
+        raise InputError(f"{what}: images are {images.shape}, channels first: use x.transpose(0, 2, 3, 1)")
+    if labels.ndim == 2:
+        use = "y[:, 0]" if labels.shape[1] == 1 else "y.argmax(1) if they are one-hot"
+        raise InputError(f"{what}: labels are {labels.shape}, wanted one an image: use {use}")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(f"{what}: labels are {labels.dtype} {labels.shape}, wanted whole numbers from 0, one an image")
+    if len(labels) != len(images):
+        raise InputError(f"{what} has {len(images)} images but {len(labels)} labels, wanted one an image")
+    if labels.min() < 0:
+        raise InputError(f"{what} has the label {labels.min()}, wanted whole numbers from 0")
     return Part(images, labels.astype(np.int32), np.arange(len(images)) if official is None else official)
 
 
@@ -50,7 +61,8 @@ def check(held: Images, what: str, *, shape: tuple[int, int, int], classes: int)
     if held.images.shape[1:] != shape:
         raise InputError(f"{what} has images of {held.images.shape[1:]}, wanted {shape}: the game's size and channels")
     if held.names and len(held.names) != classes:
-        raise InputError(f"{what} has {len(held.names)} classes, but the teacher knows {classes}: other data")
+        count = "1 class" if len(held.names) == 1 else f"{len(held.names)} classes"
+        raise InputError(f"{what} has {count}, but the teacher knows {classes}: other data")
     if held.labels.max() >= classes:
         raise InputError(
             f"{what} has the label {held.labels.max()}, but the teacher knows {classes} classes, 0 to {classes - 1}"

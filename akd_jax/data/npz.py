@@ -1,45 +1,63 @@
-"""Images of one's own in an `.npz` file: uint8 `x` [N, H, W(, C)] and `y` [N], or `x_<split>`, `y_<split>`."""
+"""Images of one's own in an `.npz`: uint8 `x_<split>` [N, H, W(, C)] and `y_<split>` [N]; `x`, `y` are `test`."""
 
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from akd_jax.data.images import Part, part
-from akd_jax.data.source import ANY, Source
+from akd_jax.data.source import Source
 from akd_jax.errors import InputError
+
+WANTED = "wanted uint8 x [N, H, W, C] and y [N], or x_test, y_test and so on"
 
 
 def open_npz(path: Path) -> Source:
-    """The file's splits; `x` and `y` are for any split. Raises InputError if it is not there or not of that form."""
+    """The file's splits. Raises InputError if it is not there or not of that form."""
+    if path.is_dir():
+        raise InputError(f"{path} is a directory, wanted an .npz file")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    with _arrays(path) as arrays:
-        splits = [name[2:] if name[1:] else ANY for name in arrays if name == "x" or name.startswith("x_")]
-        if not splits:
-            raise KeyError("it has no x")
-        sizes = {split: len(arrays[_key("y", split)]) for split in splits}
-    return Source(sizes, (), lambda names: [_read(path, name) for name in names])
+    with _load(path) as arrays:
+        ends = _ends(path, arrays.files)
+        sizes = {split: len(np.atleast_1d(_array(path, arrays, f"y{end}"))) for split, end in ends.items()}
+    return Source(sizes, (), lambda splits: [_read(path, ends[split]) for split in splits])
 
 
-def _read(path: Path, split: str) -> Part:
-    with _arrays(path) as arrays:
-        images, labels = (arrays[_key(kind, split)] for kind in "xy")
+def _ends(path: Path, names: list[str]) -> dict[str, str]:
+    """Split -> what follows `x` and `y` in the names of its arrays."""
+    ends = {name[2:] or "test": name[1:] for name in names if name == "x" or name.startswith("x_")}
+    if not ends:
+        raise InputError(f"{path} has no x: it holds {', '.join(names) or 'nothing'}, {WANTED}")
+    if {"x", "x_test"} <= set(names):
+        raise InputError(f"{path} has x and x_test, which would both be the split test: leave one out")
+    for end in ends.values():
+        if f"y{end}" not in names:
+            raise InputError(f"{path} has x{end} but no y{end}: {WANTED}")
+    return ends
+
+
+def _read(path: Path, end: str) -> Part:
+    with _load(path) as arrays:
+        images, labels = (_array(path, arrays, f"{kind}{end}") for kind in "xy")
     return part(str(path), images[..., None] if images.ndim == 3 else images, labels)
 
 
-def _key(kind: str, split: str) -> str:
-    return kind if split == ANY else f"{kind}_{split}"
-
-
-@contextmanager
-def _arrays(path: Path) -> Iterator[NpzFile]:
+def _load(path: Path) -> NpzFile:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            yield arrays
-    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: wanted an .npz with uint8 x [N, H, W, C] and y [N] ({error})") from error
+        loaded = np.load(path, allow_pickle=False)
+    except Exception:  # whatever a file that is none upsets in numpy
+        loaded = None
+    if not isinstance(loaded, NpzFile):  # an array alone, of an .npy file
+        raise InputError(f"{path} is no whole .npz file: write it with numpy.savez(FILE, x=images, y=labels)")
+    return loaded
+
+
+def _array(path: Path, arrays: NpzFile, name: str) -> np.ndarray:
+    try:
+        array = arrays[name]
+    except Exception:  # whatever damaged bytes upset in a decoder; objects would be unpickled, so numpy refuses them
+        array = None
+    if not isinstance(array, np.ndarray):  # bytes, of a member that is no array
+        raise InputError(f"{path}: {name} is no array of numbers, or damaged: {WANTED}")
+    return array

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from akd_jax.data import archive, prepared
 from akd_jax.data.cifar import CIFARS, ORIGIN, Cifar
 from akd_jax.data.download import Unreachable, download, reachable
+from akd_jax.data.layouts import Contents
 from akd_jax.errors import DataMissing, InputError
 
 
@@ -36,16 +37,17 @@ def prepare(name: str, data_dir: str | None = None, *, given: Path | None = None
         raise InputError(f"{source}: no such file or folder")
     elif not trust:
         archive.verify(source, cifar)
+    contents = archive.read(source, cifar) if source else None  # before anything is written
     with _lock(root, name):
         if not prepared.is_prepared(goal):
-            _prepare(cifar, source or _downloaded(cifar, root), root)
+            source = source or _downloaded(cifar, root)
+            _build(cifar, contents or archive.read(source, cifar), source, root)
     return goal
 
 
-def _prepare(cifar: Cifar, source: Path, root: Path) -> None:
+def _build(cifar: Cifar, contents: Contents, source: Path, root: Path) -> None:
     from akd_jax.data.builder import build
 
-    contents = archive.read(source, cifar)
     for left in (root / cifar.name).glob(f"incomplete.*_{prepared.VERSION}"):  # by a run that was killed
         shutil.rmtree(left)
     _say(f"preparing {cifar.name} from {source} in {root}, once, a minute or so")

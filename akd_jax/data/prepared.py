@@ -13,8 +13,14 @@ VERSION = "3.0.2"
 
 
 def directory(data_dir: str | None) -> Path:
-    """Where tensorflow-datasets keeps its data: `data_dir`, else $TFDS_DATA_DIR, else its own default."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Where tensorflow-datasets keeps its data: `data_dir`, else $TFDS_DATA_DIR, else its own default.
+
+    Raises InputError for what is no directory.
+    """
+    path = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is not a directory: give another --data_dir")
+    return path
 
 
 def folder(name: str, data_dir: str | None) -> Path:
@@ -23,12 +29,15 @@ def folder(name: str, data_dir: str | None) -> Path:
 
 
 def is_prepared(path: Path) -> bool:
-    """tensorflow-datasets writes this file last, and renames the folder after it."""
-    return (path / "dataset_info.json").is_file()
+    """tensorflow-datasets writes elsewhere and renames, so the folder is there whole, or was damaged later."""
+    return path.is_dir()
 
 
 def open_prepared(path: Path) -> Source:
-    """The prepared folder. Raises InputError, here or when reading, if it is damaged or of another file format."""
+    """The prepared folder. Raises InputError, here or when reading, if it is damaged or of another file format.
+
+    Here the last image of each split is read, which a split that was cut has lost.
+    """
     import tensorflow_datasets as tfds  # half a second that nobody else should wait for
 
     def read(split: str) -> Part:
@@ -46,6 +55,8 @@ def open_prepared(path: Path) -> Source:
     try:
         builder = tfds.builder_from_directory(path)
         sizes = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
+        for split, size in sizes.items():
+            builder.as_data_source(split)[size - 1]
         return Source(sizes, tuple(builder.info.features["label"].names), read_all)
     except Exception as error:
         raise _damaged(path, error) from error

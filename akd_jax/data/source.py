@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from akd_jax.data.images import Part
 
-ANY = ""  # the split that stands for every name which is no other split's
-
 
 class Source(NamedTuple):
     """sizes: split -> images in it; names: of the classes, () where not known; read: splits -> one Part each.

@@ -9,8 +9,8 @@ import numpy as np
 from akd_jax.errors import InputError
 
 SEED = re.compile(r"seed:(\d+(?:\.\d+)?)%")
-NAME = re.compile(r"[\w.-]+")
-FORMS = "a slice such as test[:20%] or test[100:200], a sum such as train[90%:]+test, or seed:20%"
+BOUND = r"(-?\d+|-?\d+(\.\d+)?%)?"
+SLICE = re.compile(rf"\[(?!:\]){BOUND}:{BOUND}\]")
 
 
 class Term(NamedTuple):
@@ -19,15 +19,6 @@ class Term(NamedTuple):
     split: str
     positions: np.ndarray
     official: bool = False
-
-
-def split_names(spec: str) -> list[str]:
-    """The names of splits in `spec`; what cannot be one is left out."""
-    return [name for text in spec.split("+") if NAME.fullmatch(name := _split_name(text.strip()))]
-
-
-def _split_name(text: str) -> str:
-    return "test" if SEED.fullmatch(text) else text.partition("[")[0]
 
 
 def select(what: str, spec: str, sizes: dict[str, int]) -> list[Term]:
@@ -46,27 +37,55 @@ def select(what: str, spec: str, sizes: dict[str, int]) -> list[Term]:
 def _terms(what: str, text: str, sizes: dict[str, int]) -> list[Term]:
     if text in sizes:
         return [Term(text, np.arange(sizes[text]))]
-    name = _split_name(text)
-    if name not in sizes and name != "all":
-        raise InputError(f"{what} has no split {name!r}: give {', '.join([*sizes, FORMS])}")
+    if text == "all":
+        return [Term(name, np.arange(size)) for name, size in sizes.items()]
+    if text.startswith("seed:"):
+        return [_seed(what, text, sizes)]
+    name, bracket, rest = text.partition("[")
+    if name == "all":
+        raise InputError(f"split {text!r} of {what}: all is not sliced; give {_forms(sizes)}")
+    if name not in sizes:
+        raise InputError(f"{what} has no split {name!r}: give {', '.join([*sizes, _forms(sizes)])}")
     try:
-        return [_seed(sizes["test"], float(found[1]))] if (found := SEED.fullmatch(text)) else _slices(text, sizes)
-    except (ValueError, NotImplementedError, AttributeError):  # the last for shards, which only files have
-        raise InputError(f"split {text!r} of {what} cannot be read for {sizes}: give {FORMS}") from None
+        return [Term(name, _slice(bracket + rest, sizes[name]))]
+    except (ValueError, AttributeError):  # the last for shards, which only files have
+        raise InputError(
+            f"split {text!r} of {what}: {_fault(bracket + rest, sizes[name])}; give {_forms(sizes)}"
+        ) from None
 
 
-def _seed(count: int, percent: float) -> Term:
-    if percent > 100:
-        raise ValueError("more than all images")
+def _seed(what: str, text: str, sizes: dict[str, int]) -> Term:
+    if not (found := SEED.fullmatch(text)) or not (percent := float(found[1])) <= 100:
+        raise InputError(f"split {text!r} of {what}: wanted seed:PERCENT% with 0 to 100, e.g. seed:20%")
+    if "test" not in sizes:
+        raise InputError(
+            f"{what} has no split 'test', of which {text} is a part: give {', '.join([*sizes, _forms(sizes)])}"
+        )
+    count = sizes["test"]
     chosen = np.random.default_rng(42).choice(range(count), int(count * (percent / 100)), replace=False)
     return Term("test", chosen, official=True)
 
 
-def _slices(text: str, sizes: dict[str, int]) -> list[Term]:
+def _forms(sizes: dict[str, int]) -> str:
+    """What may be given besides the names, of splits that are there."""
+    name = "test" if "test" in sizes else next(iter(sizes))
+    seed = ", or seed:20%" if name == "test" else ""
+    return f"a slice such as {name}[:20%] or {name}[100:200], a sum such as {name}[:5%]+{name}[90%:]{seed}"
+
+
+def _slice(text: str, size: int) -> np.ndarray:
     from tensorflow_datasets.core.splits import AbstractSplit  # half a second, for those who give a slice
 
-    infos = {name: SimpleNamespace(num_examples=size) for name, size in sizes.items()}
-    return [
-        Term(found.splitname, np.arange(sizes[found.splitname])[found.from_ : found.to])
-        for found in AbstractSplit.from_spec(text).to_absolute(infos)
-    ]
+    (found,) = AbstractSplit.from_spec(f"split{text}").to_absolute({"split": SimpleNamespace(num_examples=size)})
+    return np.arange(size)[found.from_ : found.to]
+
+
+def _fault(text: str, size: int) -> str:
+    """Why it is no slice."""
+    if not text.endswith("]"):
+        return "']' is missing"
+    if text.count(":") > 1:
+        return "steps are not read"
+    if not SLICE.fullmatch(text):
+        return "wanted [FROM:TO], each a whole number or a percentage, or one of them"
+    return f"reaches beyond its {size} images"

@@ -17,9 +17,23 @@ def status(*arguments):
 def test_prepared_once(name, kind, tmp_path, capsys):
     archive = cifar_archives.write(tmp_path, name, kind)
     root = tmp_path / "data"
-    for words in ("images prepared in", "images are prepared already in"):
+    folder = root / name / "3.0.2"
+    for words in (f"prepared in {folder}", f"are prepared already in {folder}; {archive} was not read"):
         assert status(name, "--data_dir", root, "--archive", archive, "--trust") == 0
-        assert capsys.readouterr().out == f"{name}: 15 train, 6 test {words} {root / name / '3.0.2'}\n"
+        assert capsys.readouterr().out == f"{name}: 15 train, 6 test images {words}\n"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_prepared_and_then_cut(split, tmp_path, capsys):
+    archive = cifar_archives.write(tmp_path, "cifar100")
+    arguments = ("cifar100", "--data_dir", tmp_path, "--archive", archive, "--trust")
+    assert status(*arguments) == 0
+    records = next((tmp_path / "cifar100" / "3.0.2").glob(f"*{split}.array_record*"))
+    records.write_bytes(records.read_bytes()[:-1000])
+    capsys.readouterr()
+    assert status(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "is damaged" in error and "delete this folder" in error
 
 
 def test_prepared_from_a_folder(tmp_path, capsys):
@@ -40,7 +54,11 @@ def test_prepared_from_a_folder(tmp_path, capsys):
         (("cifar100", "--archive", "cifar-100-binary.tar.gz"), "expected sha256 58a81ae192"),
         (("cifar100", "--archive", "."), "a folder, which has no checksum: give --trust"),
         (("cifar100", "--archive", ".", "--trust"), "holds no cifar-100-binary"),
-        (("cifar10", "--archive", "cifar-100-binary.tar.gz", "--trust"), "holds no cifar-10-batches-bin"),
+        (("cifar10", "--archive", "cifar-100-binary.tar.gz"), "is an archive of cifar100, wanted one of cifar10"),
+        (
+            ("cifar10", "--archive", "cifar-100-binary.tar.gz", "--trust"),
+            "holds no cifar-10-batches-bin and no cifar-10-batches-py of cifar10, but cifar100",
+        ),
         (("cifar100", "--data_dir", "cifar-100-binary.tar.gz"), "--data_dir"),
         (("cifar100", "--nope"), "--nope"),
     ],

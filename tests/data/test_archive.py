@@ -50,6 +50,7 @@ def test_packed_and_unpacked(tmp_path, name, kind):
         tar.extractall(tmp_path, filter="data")
     folder = tmp_path / getattr(CIFARS[name], kind).folder
     assert_holds(archive.read(folder, CIFARS[name]), name)
+    assert_holds(archive.read(tmp_path, CIFARS[name]), name)
     assert_holds(archive.read(folder.rename(tmp_path / "mine"), CIFARS[name]), name)
 
 
@@ -91,7 +92,7 @@ def test_missing_members(tmp_path, name, kind):
 
 def test_an_archive_of_another_set(tmp_path):
     path = packed(tmp_path, "cifar10", "binary")
-    assert "holds no cifar-100-binary and no cifar-100-python of cifar100" in refusal(path, "cifar100")
+    assert "holds no cifar-100-binary and no cifar-100-python of cifar100, but cifar10" in refusal(path, "cifar100")
 
 
 @pytest.mark.parametrize(
@@ -184,5 +185,8 @@ def test_checksums(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"expected sha256 58a81ae1.* or 85cd44d0.*--trust"):
         archive.verify(path.rename(tmp_path / "renamed"), cifar)
     archive.verify(tmp_path / "renamed", cifar._replace(python=cifar.python._replace(sha256=found)))
+    with pytest.raises(InputError, match="renamed is an archive of cifar100, wanted one of cifar10"):
+        monkeypatch.setitem(CIFARS, "cifar100", cifar._replace(python=cifar.python._replace(sha256=found)))
+        archive.verify(tmp_path / "renamed", CIFARS["cifar10"])
     with pytest.raises(InputError, match="a folder, which has no checksum: give --trust"):
         archive.verify(tmp_path, cifar)

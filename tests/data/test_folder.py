@@ -24,15 +24,15 @@ def refusal(root, split="test"):
 
 
 def test_folders_of_classes(tmp_path):
-    """Sorted by class and name, for any split; other files are no images."""
+    """Sorted by class and name, the split `test`; other files are no images."""
     wanted = {name: save(tmp_path / name) for name in ("b/1.png", "b/0.bmp", "a/7.PNG")}
     (tmp_path / "b" / "notes.txt").write_text("")
     (tmp_path / "c").mkdir()
     (tmp_path / ".hidden").mkdir()
-    for split in ("test", "anything"):
-        held = data.load(str(tmp_path), split)
-        assert held.names == ("a", "b", "c") and held.labels.tolist() == [0, 1, 1]
-        np.testing.assert_array_equal(held.images, [wanted[name] for name in ("a/7.PNG", "b/0.bmp", "b/1.png")])
+    held = data.load(str(tmp_path), "test")
+    assert held.names == ("a", "b", "c") and held.labels.tolist() == [0, 1, 1]
+    np.testing.assert_array_equal(held.images, [wanted[name] for name in ("a/7.PNG", "b/0.bmp", "b/1.png")])
+    assert "has no split 'train': give test, " in refusal(tmp_path, "train")
     assert len(data.load(str(tmp_path), "test[1:]").labels) == 2
 
 
@@ -90,9 +90,23 @@ def test_sixteen_bits(tmp_path):
 
 
 def test_other_folders(tmp_path):
-    assert "has no images" in refusal(tmp_path)
-    save(tmp_path / "0.png")
-    assert "has no images" in refusal(tmp_path)  # of no class
+    assert "has no images (.bmp, .jpeg, .jpg, .png, .webp): wanted" in refusal(tmp_path)
+    save(tmp_path / "0.png")  # of no class
+    assert f"in folders of classes, only such as {tmp_path / '0.png'}: wanted" in refusal(tmp_path)
     save(tmp_path / "a" / "0.png")
     save(tmp_path / "test" / "a" / "0.png")
     assert "images at both depths" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["gif", "tif"])
+def test_other_formats(tmp_path, ending):
+    save(tmp_path / "test" / "a" / f"0.{ending}")
+    assert f".webp) in folders of classes, only such as {tmp_path / 'test' / 'a' / '0'}.{ending}:" in refusal(tmp_path)
+
+
+def test_a_split_without_classes(tmp_path):
+    """`test` is no class, even beside folders of classes."""
+    save(tmp_path / "test" / "0.png")
+    save(tmp_path / "train" / "a" / "0.png")
+    wanted = tmp_path / "test" / "CLASS" / "*.png"
+    assert f"{tmp_path / 'test'} has images of no class: wanted {wanted}" in refusal(tmp_path)

@@ -19,6 +19,7 @@ def test_images_that_fit():
     [
         (HELD._replace(images=HELD.images[:, :3]), "mine has images of (3, 5, 1), wanted (4, 5, 1)"),
         (HELD._replace(names=tuple("abcd")), "mine has 4 classes, but the teacher knows 3"),
+        (HELD._replace(names=("a",)), "mine has 1 class, but the teacher knows 3"),
         (HELD._replace(names=(), labels=HELD.labels + 1), "mine has the label 3, but the teacher knows 3 classes"),
     ],
 )

@@ -104,6 +104,13 @@ def test_prepared_data_are_left_alone(made, tmp_path, nowhere):
     assert contents(root) == before
 
 
+def test_prepared_data_by_their_path(made):
+    name, root = made
+    for folder in (root / name, root / name / "3.0.2"):
+        with pytest.raises(InputError, match=f"is {name} as prepared: give --data {name} --data_dir {root}"):
+            data.load(str(folder), "test")
+
+
 def test_unknown_splits_of_prepared_data(made):
     name, root = made
     with pytest.raises(InputError, match=f"{name} has no split 'validation': give (test, train|train, test),"):
@@ -257,10 +264,30 @@ def test_a_damaged_description(records, tmp_path):
         data.load("cifar100", "test", str(tmp_path))
 
 
+def test_a_missing_description(records, tmp_path, nowhere):
+    """The folder is there, so nothing is looked for elsewhere."""
+    (records.parent / "dataset_info.json").unlink()
+    with pytest.raises(InputError, match=f"{records.parent} is damaged.*delete this folder"):
+        data.load("cifar100", "test", str(tmp_path))
+
+
+def test_an_archive_that_is_refused_leaves_nothing_behind(tmp_path):
+    (tmp_path / "bad.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="get it again"):
+        prepare.prepare("cifar10", str(tmp_path / "new"), given=tmp_path / "bad.tar.gz", trust=True)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_directory_that_cannot_be_made(tmp_path, official):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written to"):
-        prepare.prepare("cifar100", str(tmp_path / "file"), given=official)
+        prepare.prepare("cifar100", str(tmp_path / "file" / "data"), given=official)
+
+
+def test_a_directory_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is not a directory: give another --data_dir"):
+        data.load("cifar100", "test", str(tmp_path / "file"))
 
 
 def test_the_version_is_tensorflow_datasets():

@@ -1,9 +1,11 @@
 """What the name of a split means."""
 
+import re
+
 import numpy as np
 import pytest
 
-from akd_jax.data.splits import select, split_names
+from akd_jax.data.splits import select
 from akd_jax.errors import InputError
 
 SIZES = {"train": 1000, "test": 50}
@@ -40,28 +42,45 @@ def test_the_seeds_subset(spec, count):
     assert len(set(wanted.tolist())) == count
 
 
-@pytest.mark.parametrize("spec", ["tset", "tset[:5]", "test+tset", "", "test+", "seed:20", "seed:x%", "seed:-5%"])
+@pytest.mark.parametrize("spec", ["tset", "tset[:5]", "test+tset", "", "test+"])
 def test_unknown_splits(spec):
     with pytest.raises(InputError, match=r"data has no split '.*': give train, test, a slice such as .*, or seed:20%"):
         select("data", spec, SIZES)
 
 
 @pytest.mark.parametrize(
-    "spec",
-    "test[ test[] test[:] test[:x] test[:200%] test[:51] test[5] test[5%] test[1:2:3] test[:1shard] test[1.5:] "
-    "test[:1.2.3%] all[:5%] seed:101%".split(),
+    ("specs", "says"),
+    [
+        ("test[ test[20 test[:20%", "']' is missing"),
+        ("test[1:2:3] test[::2]", "steps are not read"),
+        ("test[] test[:] test[:x] test[5] test[5%] test[:1shard] test[1.5:] test[:1.2.3%]", "wanted [FROM:TO], each"),
+        ("test[:200%] test[:51] test[-51:]", "reaches beyond its 50 images"),
+        ("all[:5%]", "all is not sliced"),
+    ],
 )
-def test_malformed_slices(spec):
-    with pytest.raises(InputError, match=r"cannot be read for .*give a slice such as"):
+def test_malformed_slices(specs, says):
+    for spec in specs.split():
+        with pytest.raises(
+            InputError, match=f"split {re.escape(repr(spec))} of data: {re.escape(says)}.*; give a slice"
+        ):
+            select("data", spec, SIZES)
+
+
+@pytest.mark.parametrize("spec", ["seed:20", "seed:x%", "seed:-5%", "seed:150%", "seed:", "seed:20%[:5]"])
+def test_malformed_seeds(spec):
+    with pytest.raises(InputError, match=r"wanted seed:PERCENT% with 0 to 100, e\.g\. seed:20%"):
         select("data", spec, SIZES)
+
+
+@pytest.mark.parametrize("spec", ["test", "seed:20%", "test[:5]", "train[:x]"])
+def test_no_test_split(spec):
+    """What is proposed names splits that are there."""
+    with pytest.raises(InputError, match=r"give .*train\[:5%\]\+train\[90%:\]$") as caught:
+        select("data", spec, {"train": 1000})
+    assert "test[" not in str(caught.value).partition("give ")[2]
 
 
 @pytest.mark.parametrize("spec", ["test[50:]", "test[20:10]", "test[:0]", "test[:0.1%]", "seed:1%", "train+test[:0]"])
 def test_empty_slices(spec):
     with pytest.raises(InputError, match="a part without images"):
         select("data", spec, SIZES)
-
-
-def test_names_of_splits():
-    assert split_names("train[:5%] + my.test+seed:20%") == ["train", "my.test", "test"]
-    assert split_names("seed:x%+") == []
