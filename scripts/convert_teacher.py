@@ -1,4 +1,4 @@
-"""python scripts/convert_teacher.py teacher/best_resnet34_cifar100.pth --arch resnet34 --data cifar100"""
+"""python scripts/convert_teacher.py teacher/best_resnet34_cifar100.pth --data cifar100"""
 
 from akd_jax.cli.convert_teacher import main
 

@@ -12,6 +12,7 @@ from akd_jax import data, examination
 from akd_jax.convert.reader import read_checkpoint
 from akd_jax.convert.state_dict import find_state_dict
 from akd_jax.convert.teacher import convert
+from akd_jax.errors import InputError
 from akd_jax.models import make_classifier
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -35,10 +36,19 @@ def cifar10(tmp_path_factory):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
-    info, variables = convert(SHARED / "weights" / name, arch=arch, mean=MEAN, std=STD)
+    info, variables = convert(SHARED / "weights" / name, arch="auto", mean=MEAN, std=STD)
+    assert (info.arch, info.layout, info.key) == (arch, "cifar", "state_dict")
     figures = examination.of_teacher(info, variables, name=name, source=cifar10, data_dir=None, split="test")
     assert figures["images"] == 10_000
     assert figures["top1"] == pytest.approx(published, abs=0.0005)
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar100.pth", "resnet32_cifar100.pth"])
+def test_another_kind_of_network_is_refused(name):
+    """A stem of 64 channels, a last layer of 256 inputs, and no ReLU at the end of a block, which no tensor shows."""
+    with pytest.raises(InputError, match=r"fits no network .* the nearest is resnet\d\d_b") as caught:
+        convert(SHARED / "weights" / name, arch="auto", mean=MEAN, std=STD)
+    assert "layer1.0.shortcut.0.weight [16, 64, 1, 1]" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
