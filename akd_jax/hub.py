@@ -47,7 +47,7 @@ def fetch(address: str, *, endpoint: str | None = None) -> tuple[Path, str]:
         raise
     except errors.LocalEntryNotFoundError:
         reason = OFFLINE
-    except (errors.RepositoryNotFoundError, errors.RemoteEntryNotFoundError, errors.HFValidationError):
+    except (errors.RepositoryNotFoundError, errors.EntryNotFoundError, errors.HFValidationError):
         reason = "no such public repository or file: check the address"
     except Exception as fault:  # of the network in many kinds, by the version of the library
         reason = f"cannot be fetched ({type(fault).__name__}): try again, or download the file yourself"

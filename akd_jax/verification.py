@@ -1,6 +1,6 @@
 """Whether a converted teacher is what its checkpoint was: beside PyTorch, and under other normalisations."""
 
-import importlib.util
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -44,8 +44,12 @@ class Trial(NamedTuple):
 
 def check_torch() -> None:
     """Raises InputError where PyTorch is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        raise InputError("--verify compares with PyTorch, which is not here: pip install torch, or leave it out")
+    try:
+        importlib.import_module("torch")
+    except Exception as error:  # a damaged one fails in its own way
+        raise InputError(
+            f"--verify compares with PyTorch, which is not here ({error}): pip install torch, or leave it out"
+        ) from None
 
 
 def against_torch(path: Path, info: TeacherInfo, variables: Variables, held: Images | None) -> Verdict:

@@ -55,8 +55,8 @@ ARROWS = {
     "verification": "convert data errors evaluate models normalisation teacher torch_networks types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
-    "export": "akd_jax config convert data errors files models report saved_run teacher teacher_files torch_networks "
-    "types workdir",
+    "export": "akd_jax config convert data errors evaluate files models report saved_run teacher teacher_files "
+    "torch_networks types workdir",
     "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
     "saved_run teacher_files verification workdir",
 }

@@ -67,8 +67,11 @@ def module_state_dict(module: Inert) -> dict[str, np.ndarray]:
         state = current.state if isinstance(current, Inert) else None
         if not isinstance(state, dict) or not isinstance(state.get("_modules"), dict):
             raise CheckpointError(f"{current!r:.80} is not a pickled nn.Module: save model.state_dict() instead")
-        own = {**state.get("_parameters", {}), **state.get("_buffers", {})}
-        skipped = state.get("_non_persistent_buffers_set", ())
+        parameters, buffers = (state.get(part) or {} for part in ("_parameters", "_buffers"))
+        skipped = state.get("_non_persistent_buffers_set") or set()
+        if not (isinstance(parameters, dict) and isinstance(buffers, dict) and isinstance(skipped, set | list | tuple)):
+            raise CheckpointError(f"{current!r:.80} is a damaged nn.Module: save model.state_dict() instead")
+        own = {**parameters, **buffers}
         weights |= {f"{prefix}{k}": v for k, v in own.items() if isinstance(v, np.ndarray) and k not in skipped}
         children = [(f"{prefix}{name}.", child) for name, child in state["_modules"].items() if child is not None]
         waiting.extend(reversed(children))
@@ -88,14 +91,14 @@ def _read(path: Path) -> object:
         tensors = Tensors(path.stat().st_size)
         if not head:
             raise CheckpointError(f"is empty: {AGAIN}")
+        if looks_like_safetensors(head):  # first, since the bytes of its length may be anything
+            return read_safetensors(file, tensors.size)
         if head.startswith(b"version https://git-lfs"):
             raise CheckpointError("is a Git LFS pointer, not the file it points to: run git lfs pull")
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             raise CheckpointError("is a web page saved under this name: download the file behind the link instead")
         if head.startswith(b"PK"):
             return _read_zip(file, tensors)
-        if looks_like_safetensors(head):
-            return read_safetensors(file, tensors.size)
         if head.startswith(b"\x80"):
             return _read_legacy(file, tensors)
         raise CheckpointError(f"is not a PyTorch file (it begins {head[:8]!r}): give a file that torch.save wrote")

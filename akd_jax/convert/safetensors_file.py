@@ -21,8 +21,8 @@ TYPES = {
 
 
 def looks_like_safetensors(head: bytes) -> bool:
-    """head: the file's first bytes. The header's length is before its brace."""
-    return head[8:9] == b"{"
+    """head: the file's first bytes. The header's length, 8 bytes and nowhere near 2^48, is before its brace."""
+    return head[6:9] == b"\0\0{"
 
 
 def read_safetensors(file: BinaryIO, size: int) -> dict[str, np.ndarray]:

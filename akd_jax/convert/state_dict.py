@@ -1,6 +1,7 @@
 """The state dict in what a checkpoint holds, wherever it hides."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
 BOOKKEEPING = ("num_batches_tracked", "n_averaged")
 DEPTH = 2  # a lightning module's {"model": {"state_dict": ...}}; optimizers keep their tensors deeper
 MOST_NAMED = 20
+MOST_PLACES = 300
 
 
 class Found(NamedTuple):
@@ -27,33 +29,60 @@ def find_state_dict(checkpoint: Any, key: str | None = None) -> Found:
     A pickled nn.Module counts as its state dict. Prefixes that every name has are taken off, bookkeeping that no
     inference needs is dropped. Raises CheckpointError where there is none, or several.
     """
-    places = dict(_places(checkpoint, "", DEPTH))
-    if not places:
+    root = _mapping(checkpoint)
+    if root is None:
         raise CheckpointError(f"holds a {type(checkpoint).__name__}: save model.state_dict() instead")
-    likely = [place for place, content in places.items() if _holds_weights(content)]
-    if key is None:
-        if not likely:
-            raise CheckpointError(f"holds no weights; it has {_listed(places[''])}; --key names where a state dict is")
-        if likely[0] and likely[1:]:
-            raise CheckpointError(f"holds {len(likely)} state dicts: pick one with --key {' or '.join(likely)}")
-        key = likely[0]
-    elif key not in places:
+    if key is not None and (named := _mapping(_under(root, key))) is not None:
+        return Found(key, _cleaned(named, key))
+    likely = [place for place, content in _places(root) if _holds_weights(content)]
+    if key is not None:
+        raise CheckpointError(f"has no state dict under {key!r}; it has {_listed([*filter(None, likely)] or root)}")
+    if not likely:
+        raise CheckpointError(f"holds no weights; it has {_listed(root)}; --key names where a state dict is")
+    if likely[0] and likely[1:]:
         raise CheckpointError(
-            f"has no state dict under {key!r}; it has {_listed([*filter(None, likely)] or places[''])}"
+            f"holds {len(likely)} state dicts: pick one with --key {' or '.join(map(shorten, likely[:MOST_NAMED]))}"
         )
-    return Found(key, _cleaned(places[key], key))
+    return Found(likely[0], _cleaned(_mapping(_under(root, likely[0])), likely[0]))
 
 
-def _places(content: Any, place: str, depth: int) -> Iterator[tuple[str, dict]]:
-    """(dotted key, dict) of everything that has keys, from the root down."""
-    mapping = _mapping(content)
+def _under(content: Any, key: str) -> Any:
+    """What lies under the dotted key, whose names may have dots too; the content itself under ""; None for nothing."""
+    if not key:
+        return content
+    mapping = _mapping(content) or {}
+    if key in mapping:
+        return mapping[key]
+    inner = (name for name in mapping if isinstance(name, str) and key.startswith(f"{name}."))
+    return next((_under(mapping[name], key.removeprefix(f"{name}.")) for name in inner), None)
+
+
+def _places(root: dict) -> list[tuple[str, dict]]:
+    """(dotted key, dict) of everything that has keys, from the root down to DEPTH below.
+
+    Raises CheckpointError for more than any checkpoint has, which one that shares its parts can pretend to.
+    """
+    places = list(islice(_walk(root, "", DEPTH, {}), MOST_PLACES + 1))
+    if len(places) > MOST_PLACES:
+        raise CheckpointError(f"holds over {MOST_PLACES} dicts: --key names the one that is the state dict")
+    return places
+
+
+def _walk(content: Any, place: str, depth: int, flat: dict[int, dict | None]) -> Iterator[tuple[str, dict]]:
+    """flat: id of a content -> its mapping, since a module takes long to flatten and may be there many times."""
+    if id(content) not in flat:
+        try:
+            flat[id(content)] = _mapping(content)
+        except CheckpointError:  # a module that cannot be flattened may lie beside a state dict that is good
+            flat[id(content)] = None
+    mapping = flat[id(content)]
     if mapping is None:
         return
     yield place, mapping
     if depth and not _holds_weights(mapping):
         for name, inner in mapping.items():
             if isinstance(name, str):
-                yield from _places(inner, f"{place}.{shorten(name)}" if place else shorten(name), depth - 1)
+                yield from _walk(inner, f"{place}.{name}" if place else name, depth - 1, flat)
 
 
 def _mapping(content: Any) -> dict | None:

@@ -1,6 +1,6 @@
 """What is exported: a student, a teacher or a generator, with what is known about it and inputs to try it on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from akd_jax import data, files, saved_run, teacher_files, workdir
 from akd_jax.config import Config
 from akd_jax.errors import InputError
+from akd_jax.evaluate import Measures
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
 from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
@@ -86,7 +87,7 @@ def of_student(
     facts = {
         "method": config.method,
         "rounds": chosen.round if best else saved.progress.round,
-        "top1": _measured(directory, config, name, "best" if best else "last"),
+        "top1": _named(config, chosen.measures if best else _last(directory, name, saved.progress.round)),
     }
     pixels, seen = _pixels(info, config.image_size, source, data_dir, saved)
     return _classifier("student", name, info, variables, pixels, seen, facts)
@@ -96,7 +97,7 @@ def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir
     """A converted teacher; image_size: where no data say it. Raises InputError."""
     info, variables = teacher_files.read(directory)
     pixels, seen = _pixels(info, image_size, source, data_dir, None)
-    top1 = {f"{data} test": share for data, share in info.top1.items()}
+    top1 = {f"{Path(data).name} test": share for data, share in info.top1.items()}
     return _classifier("teacher", info.arch, info, variables, pixels, seen, {"top1": top1})
 
 
@@ -146,12 +147,21 @@ def _facts(role: str, name: str, info: TeacherInfo, variables: Variables) -> Fac
     }
 
 
-def _measured(directory: Path, config: Config, student: str, when: str) -> dict[str, float]:
-    """What summary.json says of it; {} where it says nothing."""
+def _last(directory: Path, student: str, round: int) -> Mapping[str, Measures]:
+    """What summary.json says of the student after this round, by split; {} where it says nothing of it.
+
+    A run that was killed between its reports and its checkpoint has a summary of weights that are not there.
+    """
     if not (directory / workdir.SUMMARY).is_file():
         return {}
-    splits = files.read_json(directory / workdir.SUMMARY)["students"][student][when]
-    return {f"{config.evaluation.data} {split}": measures["top1"] for split, measures in splits.items()}
+    summary = files.read_json(directory / workdir.SUMMARY)
+    return summary["students"][student]["last"] if summary.get("rounds") == round else {}
+
+
+def _named(config: Config, splits: Mapping[str, Measures]) -> dict[str, float]:
+    """Top-1 by data and split; of a path its last part, since what is published should not tell of directories."""
+    name = Path(config.evaluation.data).name
+    return {f"{name} {split}": measures["top1"] for split, measures in splits.items()}
 
 
 def _pixels(

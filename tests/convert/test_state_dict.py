@@ -1,5 +1,7 @@
 """Where a checkpoint hides its state dict."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,39 @@ def test_one_of_several():
         find_state_dict(several)
     for key in ("model.net", "model.ema", "student"):
         assert_same(find_state_dict(several, key), key)
+
+
+def test_a_dict_under_one_that_has_weights_itself():
+    assert_same(find_state_dict({"fc.weight": np.ones((2, 2)), "ema": WEIGHTS}, "ema"), "ema")
+
+
+def test_a_module_that_cannot_be_flattened_beside_a_state_dict():
+    odd = module({})
+    odd.state["_modules"] = {"own": Inert("my.Custom")}
+    assert_same(find_state_dict({"model": odd, "state_dict": WEIGHTS}), "state_dict")
+    assert_same(find_state_dict({"model": odd, "state_dict": WEIGHTS}, "state_dict"), "state_dict")
+    for content, key in ((odd, None), ({"model": odd}, "model")):
+        with pytest.raises(CheckpointError, match=r"my\.Custom> is not a pickled nn\.Module"):
+            find_state_dict(content, key)
+
+
+@pytest.mark.parametrize(
+    "change", [{"_parameters": 3}, {"_buffers": [1]}, {"_non_persistent_buffers_set": 7}, {"_parameters": None}]
+)
+def test_a_damaged_module(change):
+    damaged = module(WEIGHTS)
+    damaged.state |= change
+    with pytest.raises(CheckpointError):
+        find_state_dict(damaged)
+
+
+@pytest.mark.parametrize("shared", [dict.fromkeys(map(str, range(5000)), 0), module({"w": np.ones(1)})])
+def test_what_is_shared_many_times_takes_no_time(shared):
+    """5,000 times 5,000 keys in a file of a few hundred kilobytes."""
+    started = time.process_time()
+    with pytest.raises(CheckpointError, match="over 300 dicts"):
+        find_state_dict({str(number): shared for number in range(5000)})
+    assert time.process_time() - started < 5
 
 
 def test_a_key_that_is_not_there():
