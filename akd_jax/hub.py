@@ -1,11 +1,11 @@
 """Checkpoints on the Hugging Face hub, by address: hf://owner/name, or hf://owner/name/file."""
 
-import importlib.util
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from akd_jax.errors import InputError
+from akd_jax.optional import why_missing
 
 SCHEME = "hf://"
 ENDINGS = (".safetensors", ".pth", ".pt", ".th", ".ckpt", ".bin")
@@ -27,8 +27,10 @@ def fetch(address: str, *, endpoint: str | None = None) -> tuple[Path, str]:
     owner, name, *inner = address.removeprefix(SCHEME).split("/", 2) + [""] * (address.count("/") < 3)
     if not owner or not name:
         raise InputError(f"{address}: wanted hf://owner/name or hf://owner/name/file")
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise InputError(f"{address} needs huggingface-hub: pip install 'akd_jax[hub]', or download the file yourself")
+    if reason := why_missing("huggingface_hub"):
+        raise InputError(
+            f"{address} needs huggingface-hub ({reason}): pip install 'akd_jax[hub]', or download the file yourself"
+        )
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.utils import logging
 
@@ -36,22 +38,23 @@ def fetch(address: str, *, endpoint: str | None = None) -> tuple[Path, str]:
     repository, file = f"{owner}/{name}", "".join(inner)
     online = not constants.HF_HUB_OFFLINE and _answers(endpoint or constants.ENDPOINT)
     api = HfApi(endpoint=endpoint)
+    if not (online or file):
+        raise InputError(f"{address}: {OFFLINE}")
     try:
-        if online and not file:
-            file = _only(api.list_repo_files(repository), address)
-        if online or file:
-            path = api.hf_hub_download(repository, file, local_files_only=not online)
-            return Path(path), f"{SCHEME}{repository}/{file}"
-        reason = OFFLINE
+        file = file or _only(api.list_repo_files(repository), address)
+        path = api.hf_hub_download(repository, file, local_files_only=not online)
     except InputError:
         raise
-    except errors.LocalEntryNotFoundError:
-        reason = OFFLINE
-    except (errors.RepositoryNotFoundError, errors.EntryNotFoundError, errors.HFValidationError):
-        reason = "no such public repository or file: check the address"
-    except Exception as fault:  # of the network in many kinds, by the version of the library
-        reason = f"cannot be fetched ({type(fault).__name__}): try again, or download the file yourself"
-    raise InputError(f"{address}: {reason}")
+    except errors.LocalEntryNotFoundError as fault:
+        raise InputError(f"{address}: {OFFLINE}") from fault
+    except (errors.RepositoryNotFoundError, errors.EntryNotFoundError, errors.HFValidationError) as fault:
+        raise InputError(f"{address}: no such public repository or file: check the address") from fault
+    except Exception as fault:  # the network's, of another library with every few versions of this one
+        raise InputError(
+            f"{address}: cannot be fetched ({type(fault).__name__}: {fault!s:.200}): try again, or download the file "
+            "yourself"
+        ) from fault
+    return Path(path), f"{SCHEME}{repository}/{file}"
 
 
 def _answers(url: str) -> bool:

@@ -6,16 +6,13 @@ from pathlib import Path
 from akd_jax import workdir
 from akd_jax.errors import InputError
 from akd_jax.metrics import LABELS, Row
+from akd_jax.optional import why_missing
 
 
 def check_installed() -> None:
     """Raises InputError where tensorboardX is missing, or damaged."""
-    try:
-        import tensorboardX  # noqa: F401
-    except Exception as error:
-        raise InputError(
-            f"TensorBoard output needs tensorboardX ({error}): pip install 'akd_jax[tensorboard]'"
-        ) from error
+    if reason := why_missing("tensorboardX"):
+        raise InputError(f"TensorBoard output needs tensorboardX ({reason}): pip install 'akd_jax[tensorboard]'")
 
 
 class Events:

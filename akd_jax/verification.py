@@ -1,6 +1,5 @@
 """Whether a converted teacher is what its checkpoint was: beside PyTorch, and under other normalisations."""
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from akd_jax.data import Images
 from akd_jax.errors import InputError
 from akd_jax.models import MODELS, make_classifier
 from akd_jax.normalisation import Normalisation, usual
+from akd_jax.optional import why_missing
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Array, Variables
 
@@ -44,12 +44,10 @@ class Trial(NamedTuple):
 
 def check_torch() -> None:
     """Raises InputError where PyTorch is not installed."""
-    try:
-        importlib.import_module("torch")
-    except Exception as error:  # a damaged one fails in its own way
+    if reason := why_missing("torch"):
         raise InputError(
-            f"--verify compares with PyTorch, which is not here ({error}): pip install torch, or leave it out"
-        ) from None
+            f"--verify compares with PyTorch, which is not here ({reason}): pip install torch, or leave it out"
+        )
 
 
 def against_torch(path: Path, info: TeacherInfo, variables: Variables, held: Images | None) -> Verdict:

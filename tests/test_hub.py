@@ -123,6 +123,6 @@ def test_offline_with_a_copy(endpoint):
 
 
 def test_without_the_library(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # what makes its import fail
     with pytest.raises(InputError, match=r"pip install 'akd_jax\[hub\]'"):
         hub.fetch("hf://me/one")

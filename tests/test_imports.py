@@ -31,8 +31,9 @@ ARROWS = {
     "checkpoint": "errors",
     "config": "errors",
     "files": "errors",
-    "hub": "errors",
+    "hub": "errors optional",
     "normalisation": "digits",
+    "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
     "experiment": "config errors methods models objectives optimizers teacher types",
@@ -43,7 +44,7 @@ ARROWS = {
     "progress": "checkpoint errors evaluate types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
-    "tensorboard": "errors metrics workdir",
+    "tensorboard": "errors metrics optional workdir",
     "run": "checkpoint config data errors experiment flops models schedule teacher teacher_files tensorboard types "
     "workdir",
     "judge": "data evaluate models run types",
@@ -52,11 +53,11 @@ ARROWS = {
     "saved_run": "checkpoint config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run schedule summary",
     "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
-    "verification": "convert data errors evaluate models normalisation teacher torch_networks types",
+    "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
     "schedule steps teacher_files types workdir",
-    "export": "akd_jax config convert data errors evaluate files models report saved_run teacher teacher_files "
-    "torch_networks types workdir",
+    "export": "akd_jax config convert data errors evaluate files models optional report saved_run teacher "
+    "teacher_files torch_networks types workdir",
     "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
     "saved_run teacher_files verification workdir",
 }

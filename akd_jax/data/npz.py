@@ -1,5 +1,6 @@
 """Images of one's own in an `.npz`: uint8 `x_<split>` [N, H, W(, C)] and `y_<split>` [N]; `x`, `y` are `test`."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,20 +45,23 @@ def _read(path: Path, end: str) -> Part:
 
 
 def _load(path: Path) -> NpzFile:
+    refusal = InputError(f"{path} is no whole .npz file: write it with numpy.savez(FILE, x=images, y=labels)")
+    if not zipfile.is_zipfile(path):  # of numpy's other kinds none has names
+        raise refusal
     try:
-        loaded = np.load(path, allow_pickle=False)
-    except Exception:  # whatever a file that is none upsets in numpy
-        loaded = None
-    if not isinstance(loaded, NpzFile):  # an array alone, of an .npy file
-        raise InputError(f"{path} is no whole .npz file: write it with numpy.savez(FILE, x=images, y=labels)")
-    return loaded
+        return np.load(path, allow_pickle=False)
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise refusal from error
 
 
 def _array(path: Path, arrays: NpzFile, name: str) -> np.ndarray:
+    refusal = InputError(f"{path}: {name} is no array of numbers, or damaged: {WANTED}")
     try:
         array = arrays[name]
-    except Exception:  # whatever damaged bytes upset in a decoder; objects would be unpickled, so numpy refuses them
-        array = None
+    except OSError:  # of the disk, which is not the file's fault
+        raise
+    except Exception as error:  # whatever damaged bytes upset in zip, zlib or numpy, which also refuses objects
+        raise refusal from error
     if not isinstance(array, np.ndarray):  # bytes, of a member that is no array
-        raise InputError(f"{path}: {name} is no array of numbers, or damaged: {WANTED}")
+        raise refusal
     return array

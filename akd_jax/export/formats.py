@@ -1,6 +1,5 @@
 """The formats: how each is written, and what its own runtime makes of what was written."""
 
-import importlib
 import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from akd_jax.errors import ExportError, InputError
 from akd_jax.export import hugging_face, onnx_graph, stablehlo, torch_file
 from akd_jax.export.interface import ends
 from akd_jax.export.subject import Facts, Subject, folded, for_pixels, outputs_of
+from akd_jax.optional import why_missing
 
 TOLERANCE = 1e-5
 
@@ -50,22 +50,14 @@ def export(subject: Subject, format: str, *, fold_batch_norm: bool, pixels: bool
 def check_installed(format: str) -> None:
     """Raises InputError where the library that writes the format is missing."""
     library = FORMATS[format].needs
-    if library and (reason := _missing(library)):
+    if library and (reason := why_missing(library)):
         raise InputError(f"--format {format} needs {library} ({reason}): pip install 'akd_jax[export]'")
 
 
 def why_unverified(format: str) -> str:
     """Why what was written cannot be read back by its own runtime, "" if it can."""
     library = FORMATS[format].runtime
-    return f"{library} is not installed" if _missing(library) else ""
-
-
-def _missing(library: str) -> str:
-    try:
-        importlib.import_module(library)
-    except Exception as error:  # a damaged one fails in its own way
-        return str(error)
-    return ""
+    return f"{library} is not installed" if why_missing(library) else ""
 
 
 def in_layout(subject: Subject, layout: str | None) -> Subject:
