@@ -5,8 +5,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax import lax
 from jax.nn import initializers
 
+from akd_jax.models.channels import add_bias, moments, rescale
 from akd_jax.models.convolution import convolution
 from akd_jax.types import Array
 
@@ -19,6 +21,9 @@ he_normal_fan_out = initializers.variance_scaling(2.0, "fan_out", "normal")
 
 EPSILON = 1e-5
 """Added to the variance in every batch norm: PyTorch's default."""
+
+MOMENTUM = 0.9
+"""Share of the old in every running statistic: PyTorch's 0.1 is the new one's."""
 
 
 def torch_uniform_bias(fan_in: int) -> Callable[..., Array]:
@@ -48,7 +53,7 @@ class Conv(nn.Module):
         bias = self.param("bias", torch_uniform_bias(self.size**2 * shape[2]), shape[3:]) if self.use_bias else None
         inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         outputs = convolution(inputs, kernel, self.stride, (self.size - 1) // 2)
-        return outputs if bias is None else outputs + bias
+        return outputs if bias is None else add_bias(outputs, bias)
 
 
 def _newest(_, noted: Array) -> Array:
@@ -57,27 +62,30 @@ def _newest(_, noted: Array) -> Array:
 
 
 class BatchNorm(nn.Module):
-    """Batch norm over batch and positions, and a note of its input's statistics (collection 'batch_norm_inputs')."""
+    """Batch norm over batch and positions (Ioffe & Szegedy 2015, arXiv:1502.03167).
+
+    Notes its input's statistics in the collection 'batch_norm_inputs'. Running variances are the biased ones.
+    """
 
     train: bool
     affine: bool = True
     dtype: Any = None
 
-    def setup(self):
-        self.norm = nn.BatchNorm(
-            use_running_average=not self.train,
-            momentum=0.9,  # of the old value: PyTorch's 0.1 is of the new one
-            epsilon=EPSILON,
-            use_scale=self.affine,
-            use_bias=self.affine,
-            use_fast_variance=False,  # E[x^2] - E[x]^2 cancels badly far from zero
-            dtype=self.dtype,
-        )
-        nn.share_scope(self, self.norm)
-
+    @nn.compact
     def __call__(self, inputs: Array) -> Array:
-        wide = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
-        axes = tuple(range(inputs.ndim - 1))
-        self.sow("batch_norm_inputs", "mean", wide.mean(axes), reduce_fn=_newest)
-        self.sow("batch_norm_inputs", "var", wide.var(axes), reduce_fn=_newest)
-        return self.norm(inputs)
+        shape = inputs.shape[-1:]
+        scale = self.param("scale", initializers.ones, shape) if self.affine else 1.0
+        bias = self.param("bias", initializers.zeros, shape) if self.affine else jnp.zeros(shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_var = self.variable("batch_stats", "var", jnp.ones, shape)
+        mean, var = moments(inputs)
+        self.sow("batch_norm_inputs", "mean", mean, reduce_fn=_newest)
+        self.sow("batch_norm_inputs", "var", var, reduce_fn=_newest)
+        if not self.train:
+            mean, var = running_mean.value, running_var.value
+        elif not self.is_initializing():
+            running_mean.value = MOMENTUM * running_mean.value + (1 - MOMENTUM) * mean
+            running_var.value = MOMENTUM * running_var.value + (1 - MOMENTUM) * var
+        outputs = rescale(inputs, mean, scale * lax.rsqrt(var + EPSILON), bias)
+        dtype = self.dtype or jnp.result_type(inputs, scale, bias)
+        return outputs.astype(dtype)
