@@ -11,6 +11,7 @@ from jax.nn import initializers
 
 from akd_jax.models.convolution import strided
 from akd_jax.models.layers import BatchNorm, Conv, he_normal_fan_out, torch_uniform, torch_uniform_bias
+from akd_jax.models.pooling import max_pool
 from akd_jax.types import Array
 
 
@@ -77,7 +78,7 @@ class ResNet(nn.Module):
         )(images)
         hidden = nn.relu(BatchNorm(train, dtype=self.dtype, name="bn1")(hidden))
         if large:
-            hidden = nn.max_pool(hidden, (3, 3), (2, 2), ((1, 1), (1, 1)))
+            hidden = max_pool(hidden, 3, 2, padding=1)
         for stage, (size, width) in enumerate(zip(self.stage_sizes, self.stage_widths, strict=True)):
             for block in range(size):
                 hidden = BasicBlock(

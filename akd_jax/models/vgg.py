@@ -4,15 +4,14 @@ Instead of the paper's three linear layers there is a mean over positions and on
 names (block0.0 as block0_0, ..., classifier), so that weights convert by name.
 """
 
-from functools import reduce
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.convolution import strided
 from akd_jax.models.layers import BatchNorm, Conv
+from akd_jax.models.pooling import max_pool
 from akd_jax.types import Array
 
 
@@ -35,7 +34,7 @@ class VGG(nn.Module):
         pools = 4 if images.shape[1] == 64 else 3
         for stage, (size, width) in enumerate(zip(self.stage_sizes, (64, 128, 256, 512, 512), strict=True)):
             if 0 < stage <= pools:
-                hidden = _max_pool(hidden)
+                hidden = max_pool(hidden, 2, 2)  # an odd row or column is left out
             for layer in range(size):
                 # PyTorch counts the convolution, the batch norm and the ReLU. The bias is for the checkpoints' sake: in
                 # training the batch norm takes it off again, so it matters little how it begins.
@@ -52,12 +51,3 @@ class VGG(nn.Module):
         )(features)
         wide = jnp.promote_types(logits.dtype, jnp.float32)
         return logits.astype(wide), features.astype(wide)
-
-
-def _max_pool(images: Array) -> Array:
-    """[B, H, W, C] -> [B, H // 2, W // 2, C], the largest of every 2x2 pixels; an odd row or column is left out.
-
-    Of slices, since the gradient of a reduced window is several times slower on XLA:CPU.
-    """
-    ends = tuple(size // 2 * 2 for size in images.shape[1:3])
-    return reduce(jnp.maximum, (strided(images, (y, x), ends, 2) for y in range(2) for x in range(2)))

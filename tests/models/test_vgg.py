@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 
 from akd_jax.models import MODELS, parameter_count
-from akd_jax.models.vgg import VGG, _max_pool
+from akd_jax.models.vgg import VGG
 
 # On CIFAR-10 these are the numbers of every VGG with batch norm and one linear layer.
 SIZES = {("vgg11_bn", 10): 9_231_114, ("vgg16_bn", 10): 14_728_266}
@@ -41,15 +41,3 @@ def test_64_pixels_are_pooled_once_more(side, last):
         images = jax.ShapeDtypeStruct((2, side, side, 3), jnp.float32)
         jax.eval_shape(lambda x: VGG(10, (1, 1, 2, 2, 2)).init(jax.random.key(0), x, train=False), images)
     assert shapes == [(2, last, last, 512)]
-
-
-@pytest.mark.parametrize("shape", [(2, 8, 8, 3), (2, 5, 8, 3), (1, 2, 3, 1)])
-def test_max_pool(shape):
-    images = jax.random.normal(jax.random.key(0), shape)
-    weights = jnp.sin(jnp.arange(_max_pool(images).size, dtype=images.dtype))
-    ours, wanted = (
-        jax.value_and_grad(lambda x, pool=pool: (pool(x).ravel() * weights).sum())(images)
-        for pool in (_max_pool, lambda x: nn.max_pool(x, (2, 2), (2, 2)))
-    )
-    assert jnp.allclose(ours[0], wanted[0]) and jnp.array_equal(ours[1], wanted[1])
-    assert jnp.array_equal(_max_pool(images), nn.max_pool(images, (2, 2), (2, 2)))
