@@ -34,8 +34,8 @@ def _operations(equation) -> int:
         kernel, numbers = equation.invars[1].aval.shape, parameters["dimension_numbers"].rhs_spec
         products = prod(equation.outvars[0].aval.shape) * prod(kernel) // kernel[numbers[0]]
         return 2 * products // prod(parameters["lhs_dilation"])
-    if name == "cond":  # a choice by platform: every branch computes the same
-        return max(_count(branch.jaxpr) for branch in parameters["branches"])
+    if name == "cond":  # a choice by platform: what is needed is what the leanest form takes
+        return min(_count(branch.jaxpr) for branch in parameters["branches"])
     times = parameters["length"] if name == "scan" else 1
     inner = [value for value in parameters.values() if isinstance(value, core.ClosedJaxpr | core.Jaxpr)]
     return times * sum(_count(getattr(jaxpr, "jaxpr", jaxpr)) for jaxpr in inner)

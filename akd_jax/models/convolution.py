@@ -12,6 +12,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from akd_jax.types import Array
@@ -72,17 +73,34 @@ def _canonical(inputs, kernel, *, stride, padding):
 
 
 def _canonical_dx(inputs, kernel, output_gradient, *, stride, padding):
-    """The output gradient, spread by the stride, convolved with the flipped kernel, inputs and outputs swapped."""
-    low = kernel.shape[0] - 1 - padding
-    pads = [
-        (low, size + kernel.shape[0] - 1 - ((out - 1) * stride + 1) - low)
-        for size, out in zip(inputs.shape[1:3], output_gradient.shape[1:3], strict=True)
-    ]
-    return _convolved(output_gradient, kernel[::-1, ::-1].swapaxes(2, 3), pads, spread=stride)
+    """A convolution of the output gradient, or one matrix product a tap of the kernel: what is faster.
+
+    The first needs the kernel with inputs and outputs swapped, which XLA:CPU writes one number at a time: for 512
+    channels and eight 4x4 images that takes as long as the sums. For a stride it also multiplies by zeros that the
+    second does not have, which only matrix products of very few columns do not outweigh.
+    """
+    channels, features = kernel.shape[2:]
+    few = 4 * channels <= features
+    by_taps = few if stride == 1 else not few
+    form = _dx_by_taps if by_taps or output_gradient.size // features <= features else _dx_by_blocks
+    return form(inputs, kernel, output_gradient, stride=stride, padding=padding)
 
 
 def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
-    """The inputs, channels as batch, convolved with the output gradient, positions as kernel."""
+    """The inputs, channels as batch, convolved with the output gradient, positions as kernel.
+
+    Or the other way round where the outputs have few channels: a matrix product with few columns is a slow one.
+    """
+    if kernel.shape[0] == 1:
+        last = [(out - 1) * stride + 1 for out in output_gradient.shape[1:3]]
+        seen = strided(inputs, (0, 0), last, stride)
+        return lax.dot_general(seen, output_gradient, (((0, 1, 2), (0, 1, 2)), ((), ())))[None, None]
+    channels, features = kernel.shape[2:]
+    if stride == 1 and 4 * features <= channels:
+        flipped = _canonical_dw(
+            output_gradient, kernel.swapaxes(2, 3), inputs, stride=1, padding=kernel.shape[0] - 1 - padding
+        )
+        return flipped[::-1, ::-1].swapaxes(2, 3)
     pads = [
         (padding, kernel.shape[0] - 1 + (out - 1) * stride + 1 - size - padding)
         for size, out in zip(inputs.shape[1:3], output_gradient.shape[1:3], strict=True)
@@ -98,16 +116,46 @@ def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
     return gradient.transpose(1, 2, 0, 3)
 
 
-def _convolved(inputs, kernel, pads, *, stride=1, spread=1):
-    """A convolution of `inputs` with `spread` - 1 zeros between its pixels, in a form that XLA leaves as it is."""
-    if kernel.shape[0] * kernel.shape[1] <= inputs.shape[1] * inputs.shape[2]:
-        dilation = (spread, spread)
-        return lax.conv_general_dilated(
-            inputs, kernel, (stride, stride), pads, lhs_dilation=dilation, dimension_numbers=_NHWC
-        )
+def _dx_by_taps(inputs, kernel, output_gradient, *, stride, padding):
+    """What each number of the kernel sends back, at its place among the padded inputs, added up."""
+    gradient = jnp.zeros((), output_gradient.dtype)
+    for y, x in np.ndindex(kernel.shape[:2]):
+        sent = lax.dot_general(output_gradient, kernel[y, x], (((3,), (1,)), ((), ())))
+        places = [
+            (start - padding, size - (start - padding) - ((out - 1) * stride + 1), stride - 1)
+            for start, size, out in zip((y, x), inputs.shape[1:3], output_gradient.shape[1:3], strict=True)
+        ]
+        gradient += lax.pad(sent, jnp.zeros((), sent.dtype), [(0, 0, 0), *places, (0, 0, 0)])
+    return gradient
+
+
+def _dx_by_blocks(inputs, kernel, output_gradient, *, stride, padding):
+    """One convolution whose outputs are the gradients of blocks of stride x stride inputs.
+
+    Input s * i + a gets the output gradient i + d through the kernel's number a + padding - s * d. The kernel
+    is laid out by d and a, with zeros where it has no such number.
+    """
     side, _, channels, features = kernel.shape
-    zero = jnp.zeros((), inputs.dtype)
-    padded = lax.pad(inputs, zero, [(0, 0, 0), *((low, high, spread - 1) for low, high in pads), (0, 0, 0)])
+    first, last = -((side - 1 - padding) // stride), (stride - 1 + padding) // stride
+    taps = last - first + 1
+    outer = (padding - side + 1 - (stride * first - stride + 1), stride * last - padding)
+    blocks = jnp.pad(kernel[::-1, ::-1], (outer, outer, (0, 0), (0, 0)))
+    blocks = blocks.reshape(taps, stride, taps, stride, channels, features)[:, ::-1, :, ::-1]
+    blocks = blocks.transpose(0, 2, 5, 1, 3, 4).reshape(taps, taps, features, stride**2 * channels)
+    batch, rows, columns, _ = inputs.shape
+    counts = [-(-size // stride) for size in (rows, columns)]
+    pads = [(-first, count + last - out) for count, out in zip(counts, output_gradient.shape[1:3], strict=True)]
+    found = _convolved(output_gradient, blocks, pads)
+    found = found.reshape(batch, *counts, stride, stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    return found.reshape(batch, stride * counts[0], stride * counts[1], channels)[:, :rows, :columns]
+
+
+def _convolved(inputs, kernel, pads, *, stride=1):
+    """A convolution in a form that XLA leaves as it is."""
+    if kernel.shape[0] * kernel.shape[1] <= inputs.shape[1] * inputs.shape[2]:
+        return lax.conv_general_dilated(inputs, kernel, (stride, stride), pads, dimension_numbers=_NHWC)
+    side, _, channels, features = kernel.shape
+    padded = jnp.pad(inputs, ((0, 0), *pads, (0, 0)))
     last = [size - side + 1 for size in padded.shape[1:3]]
     patches = [strided(padded, (y, x), (y + last[0], x + last[1]), stride) for y in range(side) for x in range(side)]
     return jnp.concatenate(patches, -1) @ kernel.reshape(side**2 * channels, features)

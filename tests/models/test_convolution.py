@@ -23,6 +23,7 @@ CASES = [  # size of the image, of the kernel, stride, padding
     (4, 3, 2, 1),
     (3, 3, 2, 1),
 ]
+CHANNELS = [(3, 4), (2, 9), (9, 2), (2, 2)]  # of inputs and outputs: each form of the gradients is somebody's
 
 
 def plain(inputs, kernel, stride, padding):
@@ -44,11 +45,12 @@ def test_outputs_equal_a_plain_convolution(size, kernel_size, stride, padding):
     assert jnp.abs(own - wanted).max() <= 1e-5 * jnp.abs(wanted).max()
 
 
+@pytest.mark.parametrize(("channels", "features"), CHANNELS)
 @pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
-def test_gradients_equal_autodiff(size, kernel_size, stride, padding):
+def test_gradients_equal_autodiff(size, kernel_size, stride, padding, channels, features):
     with jax.enable_x64(True):
-        inputs = jax.random.normal(jax.random.key(0), (2, size, size, 3), jnp.float64)
-        kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 3, 4), jnp.float64)
+        inputs = jax.random.normal(jax.random.key(0), (2, size, size, channels), jnp.float64)
+        kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, channels, features), jnp.float64)
         ours = gradients(convolution, inputs, kernel, stride, padding)
         theirs = gradients(plain, inputs, kernel, stride, padding)
         for own, wanted in zip(ours, theirs, strict=True):
@@ -72,9 +74,10 @@ def training_loop(function, stride, padding):
     return loop
 
 
+@pytest.mark.parametrize(("channels", "features"), CHANNELS)
 @pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
-def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride, padding):
-    arguments = jnp.ones((2, size, size, 3)), jnp.ones((kernel_size, kernel_size, 3, 4))
+def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride, padding, channels, features):
+    arguments = jnp.ones((2, size, size, channels)), jnp.ones((kernel_size, kernel_size, channels, features))
     program = jax.jit(training_loop(convolution, stride, padding)).lower(*arguments).compile()
     assert convolution_labels(program) <= CANONICAL
 
