@@ -10,7 +10,7 @@ import numpy as np
 from akd_jax import __version__
 from akd_jax.convert.layouts import layouts_of, to_state_dict, to_variables
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import hugging_face, onnx_graph, stablehlo, torch_file
+from akd_jax.export import hugging_face, onnx_translation, stablehlo, torch_file
 from akd_jax.export.interface import ends
 from akd_jax.export.subject import Facts, Subject, folded, for_pixels, outputs_of
 from akd_jax.optional import why_missing
@@ -114,7 +114,9 @@ def _stablehlo_outputs(data: bytes, subject: Subject) -> np.ndarray:
 
 
 def _onnx(subject: Subject) -> bytes:
-    return onnx_graph.encode(subject.function, subject.inputs, names=ends(subject.facts), metadata=metadata(subject))
+    return onnx_translation.encode(
+        subject.function, subject.inputs, names=ends(subject.facts), metadata=metadata(subject)
+    )
 
 
 def _onnx_outputs(data: bytes, subject: Subject) -> np.ndarray:
