@@ -10,7 +10,7 @@ import numpy as np
 from akd_jax import __version__
 from akd_jax.convert.layouts import layouts_of, to_state_dict, to_variables
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import hugging_face, onnx_translation, stablehlo, torch_file
+from akd_jax.export import ONNX, PYTORCH, SAFETENSORS, STABLEHLO, hugging_face, onnx_translation, stablehlo, torch_file
 from akd_jax.export.interface import ends
 from akd_jax.export.subject import Facts, Subject, folded, for_pixels, outputs_of
 from akd_jax.optional import why_missing
@@ -137,8 +137,8 @@ def metadata(subject: Subject) -> Mapping[str, str]:
 
 
 FORMATS = {
-    "pytorch": Format(lambda subject: torch_file.encode(_state_dict(subject)), _torch_outputs, "", "torch"),
-    "safetensors": Format(_safetensors, _safetensors_outputs, "", "safetensors"),
-    "stablehlo": Format(_stablehlo, _stablehlo_outputs, "flatbuffers", "jax.export"),
-    "onnx": Format(_onnx, _onnx_outputs, "onnx", "onnxruntime"),
+    PYTORCH: Format(lambda subject: torch_file.encode(_state_dict(subject)), _torch_outputs, "", "torch"),
+    SAFETENSORS: Format(_safetensors, _safetensors_outputs, "", "safetensors"),
+    STABLEHLO: Format(_stablehlo, _stablehlo_outputs, "flatbuffers", "jax.export"),
+    ONNX: Format(_onnx, _onnx_outputs, "onnx", "onnxruntime"),
 }

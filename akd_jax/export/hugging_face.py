@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+from akd_jax.export import CARD, CONFIG, WEIGHTS
+
 TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64"}
 
 

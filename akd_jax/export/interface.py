@@ -1,9 +1,9 @@
 """What an exported network takes and gives: names, shapes and constants."""
 
+from akd_jax.export import STABLEHLO, WEIGHTS_ONLY
 from akd_jax.export.subject import Facts
 
-CHANNELS_LAST = ("stablehlo",)  # of the formats; the others have a network's images as PyTorch does
-WEIGHTS_ONLY = ("pytorch", "safetensors")  # whoever loads them builds the network, and resizes its images
+CHANNELS_LAST = (STABLEHLO,)  # of the formats; the others have a network's images as PyTorch does
 
 
 def ends(facts: Facts) -> tuple[str, str]:

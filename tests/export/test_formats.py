@@ -7,7 +7,7 @@ import pytest
 from small_networks import NETWORKS, scrambled
 
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import formats
+from akd_jax.export import FORMAT_NAMES, formats
 from akd_jax.export.subject import Subject
 from akd_jax.models import make_classifier
 
@@ -108,9 +108,5 @@ def test_libraries_that_are_missing(monkeypatch):
     )
 
 
-def test_the_command_knows_the_formats_and_files():
-    from akd_jax.cli import export_student
-    from akd_jax.export import hugging_face
-
-    assert set(export_student.FORMATS) == set(formats.FORMATS)
-    assert set(export_student.DIRECTORY) == {hugging_face.WEIGHTS, hugging_face.CONFIG, hugging_face.CARD}
+def test_every_name_is_a_format():
+    assert tuple(formats.FORMATS) == FORMAT_NAMES
