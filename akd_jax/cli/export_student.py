@@ -78,7 +78,7 @@ def _export(arguments: list[str]) -> None:
     else:
         flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(flags.out, data)
-    print(f"{facts['architecture']}, {facts['role']}: {facts['parameters']:,} parameters, {len(data):,} bytes")
+    print(f"{facts.architecture}, {facts.role}: {facts.parameters:,} parameters, {len(data):,} bytes")
     print(interface.in_words(facts, flags.format))
     print(verdict)
     print(f"written: {flags.out}")
