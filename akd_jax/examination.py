@@ -21,14 +21,15 @@ Figures = dict[str, Any]
 class, with its number, name, images and top1 (None without images)."""
 
 
-def of_teacher(
-    info: TeacherInfo, variables: Variables, *, name: str, source: str, data_dir: str | None, split: str
-) -> Figures:
-    """A teacher; name: what to call it. Raises InputError for data that are not there, or not of its kind."""
-    held = load(info, source, data_dir, split)
-    network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
-    logits = _logits(network, variables, held, info)
+def of_teacher(logits: Array, held: Images, *, name: str, source: str, split: str) -> Figures:
+    """A teacher by its logits [N, classes] on images [N, H, W, C]; name, source, split: what to call it and them."""
     return {"network": name, "data": source, "split": split} | _figures(logits, held, logits)
+
+
+def logits_of_teacher(info: TeacherInfo, variables: Variables, held: Images) -> Array:
+    """A teacher's logits [N, classes] on images that `load` gave."""
+    network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
+    return _logits(network, variables, held, info)
 
 
 def of_run(

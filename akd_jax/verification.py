@@ -71,26 +71,26 @@ def against_torch(path: Path, info: TeacherInfo, variables: Variables, held: Ima
     return verdict
 
 
-def under_normalisations(info: TeacherInfo, variables: Variables, held: Images) -> dict[str, Trial]:
-    """The teacher under the usual constants, by name, its own first, as ''."""
+def under_normalisations(info: TeacherInfo, variables: Variables, held: Images, logits: Array) -> dict[str, Trial]:
+    """The teacher under the usual constants, by name, its own first, as ''.
+
+    logits: [N, classes], of the images that are held, under its own.
+    """
     network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
     most = MOST_ENLARGED if MODELS[info.arch].input_size else len(held.images)
     pixels, labels = _spread(held.images, most), jnp.asarray(_spread(held.labels, most))
 
     @jax.jit
-    def look(variables: Variables, pixels: Array, mean: Array, std: Array) -> tuple[Array, Array]:
+    def look(variables: Variables, pixels: Array, mean: Array, std: Array) -> Array:
         images = (pixels.astype(jnp.float32) / 255 - mean) / std
-        logits = evaluate.predict(network, variables, images, batch_size=BATCH_SIZE)
-        losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], -1)[:, 0]
-        return evaluate.top1(logits, labels), losses
+        return evaluate.predict(network, variables, images, batch_size=BATCH_SIZE)
 
     own = Normalisation(info.mean, info.std)
-    tried = {"": own} | {name: each for name, each in usual(info.channels).items() if each != own}
-    trials = {}
-    for name, each in tried.items():
-        top1, losses = look(variables, pixels, np.float32(each.mean), np.float32(each.std))
-        trials[name] = Trial(each, float(top1), np.asarray(losses))
-    return trials
+    others = {name: each for name, each in usual(info.channels).items() if each != own}
+    return {"": _trial(own, _spread(logits, most), labels)} | {
+        name: _trial(each, look(variables, pixels, np.float32(each.mean), np.float32(each.std)), labels)
+        for name, each in others.items()
+    }
 
 
 def advice(trials: Mapping[str, Trial]) -> str:
@@ -109,6 +109,11 @@ def advice(trials: Mapping[str, Trial]) -> str:
     )
 
 
+def _trial(normalisation: Normalisation, logits: Array, labels: Array) -> Trial:
+    losses = -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], -1)[:, 0]
+    return Trial(normalisation, float(evaluate.top1(logits, labels)), np.asarray(losses))
+
+
 def _random_images(channels: int) -> np.ndarray:
     shape = (DRAWN, DRAWN_SIDE, DRAWN_SIDE, channels)
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
@@ -118,6 +123,6 @@ def _normalised(pixels: np.ndarray, info: TeacherInfo) -> np.ndarray:
     return (np.float32(pixels) / 255 - np.float32(info.mean)) / np.float32(info.std)
 
 
-def _spread(array: np.ndarray, most: int) -> np.ndarray:
+def _spread(array: Array | np.ndarray, most: int) -> Array | np.ndarray:
     """At most that many rows, evenly, since data may be sorted by class."""
     return array[np.linspace(0, len(array) - 1, min(most, len(array))).astype(int)]

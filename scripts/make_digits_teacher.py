@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python scripts/make_digits_teacher.py [--out akd_jax/assets/digits_teacher.pth]
 
-The teacher is the ResNet-18 of akd_jax/torch_networks.py at an eighth of its width, on [B, 1, 16, 16] images
+The teacher is the ResNet-18 of akd_jax/torch_networks at an eighth of its width, on [B, 1, 16, 16] images
 normalised by `akd_jax.digits.normalise`. It sees the train part only; the recipe below was chosen by the
 validation part among some dozen (SGD or AdamW, with or without mixup and label smoothing, stronger or weaker
 augmentation), the strong mixup and the random backgrounds by how reliably data-free students reach the teacher on

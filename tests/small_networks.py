@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from akd_jax.export.facts import Facts
 from akd_jax.models.generator import GeneratorA
 from akd_jax.models.network import classifier, image_generator, resize_inputs
 from akd_jax.models.resnet import ResNet
@@ -22,6 +23,21 @@ NETWORKS = {
     "vgg, whose convolutions have a bias": (classifier(VGG(5, (1, 1, 1, 1, 1))), (2, 16, 16, 3), 0),
     "generator": (image_generator(GeneratorA(8, 3, 4)), (2, 6), 2),
 }
+
+# What an export knows about the first.
+FACTS = Facts(
+    role="student",
+    kind="classifier",
+    architecture="resnet",
+    parameters=1,
+    image_size=8,
+    input_size=8,
+    channels=3,
+    classes=5,
+    mean=[0.5] * 3,
+    std=[0.2] * 3,
+    teacher={},
+)
 
 
 def scrambled(network, inputs):

@@ -19,7 +19,10 @@ def teacher():
 
 
 def examined(teacher, source):
-    return examination.of_teacher(*teacher, name="it", source=source, data_dir=None, split="test")
+    held = examination.load(teacher[0], source, None, "test")
+    return examination.of_teacher(
+        examination.logits_of_teacher(*teacher, held), held, name="it", source=source, split="test"
+    )
 
 
 def test_a_teacher_on_the_digits(teacher):

@@ -8,7 +8,7 @@ from types import ModuleType
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_networks import NETWORKS, scrambled
+from small_networks import FACTS, NETWORKS, scrambled
 
 from akd_jax.export import formats
 from akd_jax.export.subject import Subject, outputs_of
@@ -42,8 +42,7 @@ def test_deployments(format, libraries, tmp_path, monkeypatch):
         pytest.importorskip(library)
     network, shape, _ = NETWORKS["resnet"]
     images = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    facts = {"architecture": "resnet", "kind": "classifier", "pixels": False}
-    subject = formats.in_layout(Subject(network, scrambled(network, images), images, "noise", facts), None)
+    subject = formats.in_layout(Subject(network, scrambled(network, images), images, "noise", FACTS), None)
     file = tmp_path / FILES[format]
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(formats.FORMATS[format].encode(subject))

@@ -38,7 +38,9 @@ def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
     info, variables = convert(SHARED / "weights" / name, arch="auto", mean=MEAN, std=STD)
     assert (info.arch, info.layout, info.key) == (arch, "cifar", "state_dict")
-    figures = examination.of_teacher(info, variables, name=name, source=cifar10, data_dir=None, split="test")
+    held = examination.load(info, cifar10, None, "test")
+    logits = examination.logits_of_teacher(info, variables, held)
+    figures = examination.of_teacher(logits, held, name=name, source=cifar10, split="test")
     assert figures["images"] == 10_000
     assert figures["top1"] == pytest.approx(published, abs=0.0005)
 

@@ -14,7 +14,7 @@ from akd_jax.convert.teacher import convert
 from akd_jax.data import Images
 from akd_jax.errors import InputError
 from akd_jax.normalisation import Normalisation, usual
-from akd_jax.verification import Trial, advice, against_torch, under_normalisations
+from akd_jax.verification import Trial, advice, against_torch
 
 CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
 
@@ -27,6 +27,11 @@ def converted():
 @pytest.fixture(scope="module")
 def held(converted):
     return examination.load(converted[0], "digits", None, "test")
+
+
+def under_normalisations(info, variables, held):
+    logits = examination.logits_of_teacher(info, variables, held)
+    return verification.under_normalisations(info, variables, held, logits)
 
 
 def test_beside_pytorch(converted, held):

@@ -116,11 +116,10 @@ def _convert(arguments: list[str]) -> None:
             f"{verdict.difference:.2g}; the largest is {verdict.largest:.3g}"
         )
     if held:
-        figures = examination.of_teacher(
-            info, variables, name=info.arch, source=flags.data, data_dir=flags.data_dir, split="test"
-        )
+        logits = examination.logits_of_teacher(info, variables, held)
+        figures = examination.of_teacher(logits, held, name=info.arch, source=flags.data, split="test")
         print(f"top-1 on {flags.data} test, {figures['images']:,} images: {100 * figures['top1']:.2f} %")
         info = dataclasses.replace(info, top1={flags.data: figures["top1"]})
-        print(verification.advice(verification.under_normalisations(info, variables, held)))
+        print(verification.advice(verification.under_normalisations(info, variables, held, logits)))
     teacher_files.save(out, info, variables, overwrite=flags.overwrite)
     print(f"written: {out}; train with --config.teacher.path={shlex.quote(str(out))}")

@@ -49,15 +49,11 @@ def _evaluate(arguments: list[str]) -> None:
             run, student=flags.student, best=flags.best, source=flags.data, data_dir=flags.data_dir, split=flags.split
         )
     else:
-        examined = [
-            examination.of_teacher(
-                *teacher_files.read(flags.teacher),
-                name=f"teacher {flags.teacher}",
-                source=flags.data,
-                data_dir=flags.data_dir,
-                split=flags.split,
-            )
-        ]
+        info, variables = teacher_files.read(flags.teacher)
+        held = examination.load(info, flags.data, flags.data_dir, flags.split)
+        logits = examination.logits_of_teacher(info, variables, held)
+        name = f"teacher {flags.teacher}"
+        examined = [examination.of_teacher(logits, held, name=name, source=flags.data, split=flags.split)]
     results = []
     for result in examined:
         print("\n".join(_lines(result)), flush=True)

@@ -7,10 +7,7 @@ from typing import Any
 from akd_jax import files, workdir
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
-
-# The formats' names and the directory's, known before what knows the formats is imported.
-FORMATS = ("pytorch", "safetensors", "stablehlo", "onnx")
-DIRECTORY = ("model.safetensors", "config.json", "README.md")
+from akd_jax.export import DIRECTORY, FORMAT_NAMES, SAFETENSORS, WEIGHTS_ONLY
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,7 +22,7 @@ def _parser() -> Parser:
     parser.add_argument("--best", action="store_true", help="the student at its best evaluation instead of its last")
     parser.add_argument("--generator", action="store_true", help="the run's generator instead of a student")
     parser.add_argument("--teacher", type=Path, help="a directory that convert_teacher wrote, instead of a run")
-    parser.add_argument("--format", choices=FORMATS, required=True)
+    parser.add_argument("--format", choices=FORMAT_NAMES, required=True)
     parser.add_argument(
         "--layout", help="of the names in pytorch and safetensors, cifar (DFAD's and the seed's) or torchvision"
     )
@@ -49,7 +46,7 @@ def _parser() -> Parser:
 def _export(arguments: list[str]) -> None:
     flags = _parser().parse_args(arguments)
     _check(flags)
-    as_directory = flags.format == "safetensors" and flags.out.suffix != ".safetensors"
+    as_directory = flags.format == SAFETENSORS and flags.out.suffix != ".safetensors"
     if as_directory:
         files.check_replaceable(flags.out, DIRECTORY, "exported model", overwrite=flags.overwrite)
     elif flags.out.is_dir():
@@ -81,7 +78,7 @@ def _export(arguments: list[str]) -> None:
     else:
         flags.out.absolute().parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(flags.out, data)
-    print(f"{facts['architecture']}, {facts['role']}: {facts['parameters']:,} parameters, {len(data):,} bytes")
+    print(f"{facts.architecture}, {facts.role}: {facts.parameters:,} parameters, {len(data):,} bytes")
     print(interface.in_words(facts, flags.format))
     print(verdict)
     print(f"written: {flags.out}")
@@ -93,7 +90,7 @@ def _check(flags: Any) -> None:
         raise InputError("--teacher goes without --workdir, --student, --best and --generator: give one or the other")
     if flags.generator and (flags.student or flags.best or flags.pixels or flags.data):
         raise InputError("--generator goes without --student, --best, --pixels and --data")
-    weights_only = flags.format in ("pytorch", "safetensors")
+    weights_only = flags.format in WEIGHTS_ONLY
     if flags.pixels and weights_only:
         raise InputError(f"--pixels: {flags.format} holds weights alone; give --format stablehlo or onnx")
     if flags.layout and not weights_only:

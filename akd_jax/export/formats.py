@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -10,9 +11,10 @@ import numpy as np
 from akd_jax import __version__
 from akd_jax.convert.layouts import layouts_of, to_state_dict, to_variables
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import hugging_face, onnx_graph, stablehlo, torch_file
+from akd_jax.export import ONNX, PYTORCH, SAFETENSORS, STABLEHLO, hugging_face, onnx_translation, stablehlo, torch_file
+from akd_jax.export.facts import Facts
 from akd_jax.export.interface import ends
-from akd_jax.export.subject import Facts, Subject, folded, for_pixels, outputs_of
+from akd_jax.export.subject import Subject, folded, for_pixels, outputs_of
 from akd_jax.optional import why_missing
 
 TOLERANCE = 1e-5
@@ -67,9 +69,9 @@ def in_layout(subject: Subject, layout: str | None) -> Subject:
     """
     known = layouts_of(subject.variables)
     if layout not in (None, *known):
-        raise InputError(f"--layout {layout}: {subject.facts['architecture']} has names in {', '.join(known)} only")
+        raise InputError(f"--layout {layout}: {subject.facts.architecture} has names in {', '.join(known)} only")
     chosen = layout or ("cifar" if "cifar" in known else known[0])
-    return subject._replace(facts=subject.facts | {"layout": chosen})
+    return subject._replace(facts=replace(subject.facts, layout=chosen))
 
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -79,7 +81,7 @@ def difference(found: np.ndarray, wanted: np.ndarray) -> float:
 
 def _state_dict(subject: Subject) -> dict[str, np.ndarray]:
     """With the counters that PyTorch's batch norms have."""
-    arrays = to_state_dict(subject.variables, subject.facts["layout"])
+    arrays = to_state_dict(subject.variables, subject.facts.layout)
     norms = [name.removesuffix("running_mean") for name in arrays if name.endswith("running_mean")]
     return arrays | {f"{norm}num_batches_tracked": np.array(0) for norm in norms}
 
@@ -87,8 +89,8 @@ def _state_dict(subject: Subject) -> dict[str, np.ndarray]:
 def _torch_outputs(data: bytes, subject: Subject) -> np.ndarray:
     from akd_jax import torch_networks  # PyTorch is no requirement
 
-    module = torch_networks.read(data, folded=subject.facts["batch_norms_folded"])
-    return torch_networks.outputs_of(module, subject.inputs, size=subject.facts.get("input_size"))
+    module = torch_networks.read(data, folded=subject.facts.batch_norms_folded)
+    return torch_networks.outputs_of(module, subject.inputs, size=subject.facts.input_size)
 
 
 def _safetensors(subject: Subject) -> bytes:
@@ -100,7 +102,7 @@ def _safetensors_outputs(data: bytes, subject: Subject) -> np.ndarray:
     from safetensors.numpy import load
 
     arrays = {name: value for name, value in load(data).items() if not name.endswith("num_batches_tracked")}
-    variables = to_variables(arrays, subject.variables, subject.facts["layout"])
+    variables = to_variables(arrays, subject.variables, subject.facts.layout)
     return outputs_of(subject._replace(variables=variables))
 
 
@@ -114,7 +116,9 @@ def _stablehlo_outputs(data: bytes, subject: Subject) -> np.ndarray:
 
 
 def _onnx(subject: Subject) -> bytes:
-    return onnx_graph.encode(subject.function, subject.inputs, names=ends(subject.facts), metadata=metadata(subject))
+    return onnx_translation.encode(
+        subject.function, subject.inputs, names=ends(subject.facts), metadata=metadata(subject)
+    )
 
 
 def _onnx_outputs(data: bytes, subject: Subject) -> np.ndarray:
@@ -130,13 +134,13 @@ def _onnx_outputs(data: bytes, subject: Subject) -> np.ndarray:
 
 def metadata(subject: Subject) -> Mapping[str, str]:
     """The facts as strings, for formats that have a place for them."""
-    facts = subject.facts | {"akd_jax": __version__}
+    facts = subject.facts.as_json() | {"akd_jax": __version__}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
 
 
 FORMATS = {
-    "pytorch": Format(lambda subject: torch_file.encode(_state_dict(subject)), _torch_outputs, "", "torch"),
-    "safetensors": Format(_safetensors, _safetensors_outputs, "", "safetensors"),
-    "stablehlo": Format(_stablehlo, _stablehlo_outputs, "flatbuffers", "jax.export"),
-    "onnx": Format(_onnx, _onnx_outputs, "onnx", "onnxruntime"),
+    PYTORCH: Format(lambda subject: torch_file.encode(_state_dict(subject)), _torch_outputs, "", "torch"),
+    SAFETENSORS: Format(_safetensors, _safetensors_outputs, "", "safetensors"),
+    STABLEHLO: Format(_stablehlo, _stablehlo_outputs, "flatbuffers", "jax.export"),
+    ONNX: Format(_onnx, _onnx_outputs, "onnx", "onnxruntime"),
 }

@@ -5,11 +5,12 @@ Source: https://github.com/huggingface/safetensors (Format) and https://huggingf
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+from akd_jax.export import CARD, CONFIG, WEIGHTS
+from akd_jax.export.facts import Facts
+
 TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64"}
 
 
@@ -31,30 +32,30 @@ def encode(state_dict: Mapping[str, np.ndarray], metadata: Mapping[str, str]) ->
     return b"".join([len(header).to_bytes(8, "little"), header, *data])
 
 
-def contents(weights: bytes, facts: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a model's directory. weights: what `encode` gave; facts: see `subject.Facts`."""
-    config = json.dumps(facts, indent=2, allow_nan=False) + "\n"
+def contents(weights: bytes, facts: Facts) -> dict[str, bytes]:
+    """The files of a model's directory. weights: what `encode` gave."""
+    config = json.dumps(facts.as_json(), indent=2, allow_nan=False) + "\n"
     return {WEIGHTS: weights, CONFIG: config.encode(), CARD: card(facts).encode()}
 
 
-def card(facts: Mapping[str, Any]) -> str:
-    """README.md: what the model is, how good it was measured to be, how to feed it. facts: see `subject.Facts`."""
-    generator = facts["kind"] == "generator"
+def card(facts: Facts) -> str:
+    """README.md: what the model is, how good it was measured to be, how to feed it."""
+    generator = facts.kind == "generator"
     lines = [
         "---",
         "license: unknown # yours to fill in: the teacher's licence, and its training data's, may reach this model",
         "library_name: pytorch",
         f"pipeline_tag: {'unconditional-image-generation' if generator else 'image-classification'}",
         "tags:",
-        *(f"- {tag}" for tag in ("knowledge-distillation", "data-free", "akd_jax", facts["architecture"])),
+        *(f"- {tag}" for tag in ("knowledge-distillation", "data-free", "akd_jax", facts.architecture)),
         "---",
         "",
-        f"# {facts['architecture']}, {facts['role']}",
+        f"# {facts.architecture}, {facts.role}",
         "",
         *_origin(facts),
         "",
-        f"- architecture `{facts['architecture']}`, {facts['parameters']:,} parameters, names of layout "
-        f"`{facts['layout']}`" + (", batch norms folded into the convolutions" if facts["batch_norms_folded"] else ""),
+        f"- architecture `{facts.architecture}`, {facts.parameters:,} parameters, names of layout "
+        f"`{facts.layout}`" + (", batch norms folded into the convolutions" if facts.batch_norms_folded else ""),
         *(_latents(facts) if generator else _images(facts)),
         "",
         "## Measured",
@@ -66,7 +67,7 @@ def card(facts: Mapping[str, Any]) -> str:
         "```python",
         "from safetensors.torch import load_file",
         "",
-        f"# network: your PyTorch {facts['architecture']}, with the names that config.json calls the layout",
+        f"# network: your PyTorch {facts.architecture}, with the names that config.json calls the layout",
         f'network.load_state_dict(load_file("{WEIGHTS}"), strict=True)',
         "network.eval()",
         "```",
@@ -74,42 +75,40 @@ def card(facts: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _origin(facts: Mapping[str, Any]) -> list[str]:
-    teacher, trained = facts["teacher"], facts.get("rounds", 0)
+def _origin(facts: Facts) -> list[str]:
+    teacher, trained = facts.teacher, facts.rounds or 0
     described = f"`{teacher['architecture']}` ({teacher['parameters']:,} parameters, weights `{teacher['digest']}`)"
     return {
         "teacher": [f"A classifier converted from a PyTorch checkpoint: {described}."],
         "student": [
-            f"Distilled without data (method `{facts.get('method')}`, {trained:,} rounds) from the teacher "
+            f"Distilled without data (method `{facts.method}`, {trained:,} rounds) from the teacher "
             f"{described}: no training image was seen."
         ],
         "generator": [f"Draws the images that students of the teacher {described} were distilled on, without data."],
-    }[facts["role"]]
+    }[facts.role]
 
 
-def _images(facts: Mapping[str, Any]) -> list[str]:
-    side, channels, size = facts["image_size"], facts["channels"], facts["input_size"]
+def _images(facts: Facts) -> list[str]:
+    side, channels, size = facts.image_size, facts.channels, facts.input_size
     enlarged = [] if size == side else [
         f"- the images are then enlarged to {size}x{size}, bilinearly with corners aligned (`align_corners=True`)"
     ]  # fmt: skip
     return [
-        f"- {facts['classes']} classes; images of {side}x{side} pixels, {channels} channels",
-        f"- normalisation: (pixels / 255 - mean) / std, mean {facts['mean']}, std {facts['std']}, one a channel",
+        f"- {facts.classes} classes; images of {side}x{side} pixels, {channels} channels",
+        f"- normalisation: (pixels / 255 - mean) / std, mean {facts.mean}, std {facts.std}, one a channel",
         *enlarged,
     ]
 
 
-def _latents(facts: Mapping[str, Any]) -> list[str]:
-    side, channels = facts["image_size"], facts["channels"]
+def _latents(facts: Facts) -> list[str]:
+    side, channels = facts.image_size, facts.channels
     return [
-        f"- {facts['latents']} latents, standard normal, to images of {side}x{side} pixels, {channels} channels",
-        f"- pixels are (images * std + mean) * 255, mean {facts['mean']}, std {facts['std']}, one a channel",
+        f"- {facts.latents} latents, standard normal, to images of {side}x{side} pixels, {channels} channels",
+        f"- pixels are (images * std + mean) * 255, mean {facts.mean}, std {facts.std}, one a channel",
     ]
 
 
-def _measured(facts: Mapping[str, Any]) -> list[str]:
-    if not facts["top1"]:
+def _measured(facts: Facts) -> list[str]:
+    if not facts.top1:
         return ["Not measured."]
-    return ["| data | top-1 |", "|---|---|"] + [
-        f"| {data} | {100 * top1:.2f} % |" for data, top1 in facts["top1"].items()
-    ]
+    return ["| data | top-1 |", "|---|---|"] + [f"| {data} | {100 * top1:.2f} % |" for data, top1 in facts.top1.items()]

@@ -1,6 +1,7 @@
 """What is exported: a student, a teacher or a generator, with what is known about it and inputs to try it on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from akd_jax import data, files, saved_run, teacher_files, workdir
 from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
+from akd_jax.export.facts import Facts
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
 from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
@@ -21,12 +23,6 @@ from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Array, Network, Variables
 
 EXAMPLES = 32
-
-Facts = dict[str, Any]
-"""role: student, teacher or generator; kind: classifier or generator; architecture, parameters, image_size, channels,
-classes, mean, std; input_size of a classifier, to which its images are enlarged; latents and width of a generator;
-method and rounds (of training) of all but a teacher; teacher: its architecture, parameters, digest; top1: data and
-split -> share; batch_norms_folded; pixels: whether it takes bytes. Also layout, once chosen. As JSON has them."""
 
 
 class Subject(NamedTuple):
@@ -56,15 +52,16 @@ def outputs_of(subject: Subject) -> np.ndarray:
 def folded(subject: Subject) -> Subject:
     """Without the batch norms that a convolution can take over."""
     network, variables = fold_batch_norms(subject.network, subject.variables, subject.inputs)
-    return subject._replace(network=network, variables=variables, facts=subject.facts | {"batch_norms_folded": True})
+    facts = replace(subject.facts, batch_norms_folded=True)
+    return subject._replace(network=network, variables=variables, facts=facts)
 
 
 def for_pixels(subject: Subject) -> Subject:
     """A classifier that takes bytes [N, H, W, C], the normalisation inside."""
-    mean, std = subject.facts["mean"], subject.facts["std"]
+    mean, std = subject.facts.mean, subject.facts.std
     pixels = to_pixels(subject.inputs, mean, std)
     network = on_pixels(subject.network, mean, std)
-    return subject._replace(network=network, inputs=pixels, facts=subject.facts | {"pixels": True})
+    return subject._replace(network=network, inputs=pixels, facts=replace(subject.facts, pixels=True))
 
 
 def of_student(
@@ -84,13 +81,11 @@ def of_student(
     if best and not chosen.measures:
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
     variables = chosen.variables if best else saved.progress.state.students[name].variables
-    facts = {
-        "method": config.method,
-        "rounds": chosen.round if best else saved.progress.round,
-        "top1": _named(config, chosen.measures if best else _last(directory, name, saved.progress.round)),
-    }
+    rounds = chosen.round if best else saved.progress.round
+    top1 = _named(config, chosen.measures if best else _last(directory, name, rounds))
     pixels, seen = _pixels(info, config.image_size, source, data_dir, saved)
-    return _classifier("student", name, info, variables, pixels, seen, facts)
+    known = {"method": config.method, "rounds": rounds, "top1": top1}
+    return _classifier("student", name, info, variables, pixels, seen, **known)
 
 
 def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir: str | None) -> Subject:
@@ -98,7 +93,7 @@ def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir
     info, variables = teacher_files.read(directory)
     pixels, seen = _pixels(info, image_size, source, data_dir, None)
     top1 = {f"{Path(data).name} test": share for data, share in info.top1.items()}
-    return _classifier("teacher", info.arch, info, variables, pixels, seen, {"top1": top1})
+    return _classifier("teacher", info.arch, info, variables, pixels, seen, top1=top1)
 
 
 def of_generator(directory: Path) -> Subject:
@@ -109,42 +104,48 @@ def of_generator(directory: Path) -> Subject:
     network = GENERATORS[own.name](config.image_size, info.channels, own.width)
     variables = saved.progress.state.generator.variables
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
-    shape = {"image_size": config.image_size, "latents": own.latents, "width": own.width}
-    facts = (
-        _facts("generator", own.name, info, variables)
-        | shape
-        | {
-            "kind": "generator",
-            "method": config.method,
-            "rounds": saved.progress.round,
-        }
+    facts = _facts(
+        info,
+        variables,
+        role="generator",
+        kind="generator",
+        architecture=own.name,
+        image_size=config.image_size,
+        latents=own.latents,
+        width=own.width,
+        method=config.method,
+        rounds=saved.progress.round,
     )
     return Subject(network, _on_host(variables), latents, f"{EXAMPLES} latents", facts)
 
 
-def _classifier(role, name, info, variables, pixels, seen, facts) -> Subject:
+def _classifier(role, name, info, variables, pixels, seen, **known) -> Subject:
     size = pixels.shape[1]
     network = make_classifier(name, info.classes, image_size=size)
     images = ((pixels.astype(np.float32) / 255 - np.float32(info.mean)) / np.float32(info.std)).astype(np.float32)
-    sizes = {"image_size": size, "input_size": MODELS[name].input_size or size}
-    facts = _facts(role, name, info, variables) | {"kind": "classifier"} | sizes | facts
+    facts = _facts(
+        info,
+        variables,
+        role=role,
+        kind="classifier",
+        architecture=name,
+        image_size=size,
+        input_size=MODELS[name].input_size or size,
+        **known,
+    )
     return Subject(network, _on_host(variables), images, seen, facts)
 
 
-def _facts(role: str, name: str, info: TeacherInfo, variables: Variables) -> Facts:
-    return {
-        "role": role,
-        "architecture": name,
-        "parameters": parameter_count(variables),
-        "channels": info.channels,
-        "classes": info.classes,
-        "mean": list(info.mean),
-        "std": list(info.std),
-        "teacher": {"architecture": info.arch, "parameters": info.parameters, "digest": info.digest},
-        "top1": {},
-        "batch_norms_folded": False,
-        "pixels": False,
-    }
+def _facts(info: TeacherInfo, variables: Variables, **known: Any) -> Facts:
+    return Facts(
+        parameters=parameter_count(variables),
+        channels=info.channels,
+        classes=info.classes,
+        mean=list(info.mean),
+        std=list(info.std),
+        teacher={"architecture": info.arch, "parameters": info.parameters, "digest": info.digest},
+        **known,
+    )
 
 
 def _last(directory: Path, student: str, round: int) -> Mapping[str, Measures]:

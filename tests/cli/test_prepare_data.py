@@ -2,14 +2,9 @@
 
 import cifar_archives
 import pytest
+from commands import status
 
 from akd_jax.cli import prepare_data
-
-
-def status(*arguments):
-    with pytest.raises(SystemExit) as caught:
-        prepare_data.main([str(argument) for argument in arguments])
-    return caught.value.code
 
 
 @pytest.mark.parametrize("kind", cifar_archives.KINDS)
@@ -19,7 +14,7 @@ def test_prepared_once(name, kind, tmp_path, capsys):
     root = tmp_path / "data"
     folder = root / name / "3.0.2"
     for words in (f"prepared in {folder}", f"are prepared already in {folder}; {archive} was not read"):
-        assert status(name, "--data_dir", root, "--archive", archive, "--trust") == 0
+        assert status(prepare_data, name, "--data_dir", root, "--archive", archive, "--trust") == 0
         assert capsys.readouterr().out == f"{name}: 15 train, 6 test images {words}\n"
 
 
@@ -27,11 +22,11 @@ def test_prepared_once(name, kind, tmp_path, capsys):
 def test_prepared_and_then_cut(split, tmp_path, capsys):
     archive = cifar_archives.write(tmp_path, "cifar100")
     arguments = ("cifar100", "--data_dir", tmp_path, "--archive", archive, "--trust")
-    assert status(*arguments) == 0
+    assert status(prepare_data, *arguments) == 0
     records = next((tmp_path / "cifar100" / "3.0.2").glob(f"*{split}.array_record*"))
     records.write_bytes(records.read_bytes()[:-1000])
     capsys.readouterr()
-    assert status(*arguments) == 2
+    assert status(prepare_data, *arguments) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "is damaged" in error and "delete this folder" in error
 
@@ -41,7 +36,7 @@ def test_prepared_from_a_folder(tmp_path, capsys):
     folder.mkdir()
     for member, content in cifar_archives.members("cifar100", "python", cifar_archives.make("cifar100")).items():
         (folder / member).write_bytes(content)
-    assert status("cifar100", "--data_dir", tmp_path, "--archive", folder, "--trust") == 0
+    assert status(prepare_data, "cifar100", "--data_dir", tmp_path, "--archive", folder, "--trust") == 0
 
 
 @pytest.mark.parametrize(
@@ -67,7 +62,7 @@ def test_refusals(arguments, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     cifar_archives.write(tmp_path, "cifar100")
-    assert status(*arguments) == 2
+    assert status(prepare_data, *arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and says in error
     assert not list(tmp_path.rglob("dataset_info.json")) and not list(tmp_path.rglob("incomplete*"))

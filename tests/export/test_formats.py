@@ -1,26 +1,21 @@
 """Exports read back: PyTorch's names, and what happens where both sides differ."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_networks import NETWORKS, scrambled
+from small_networks import FACTS, NETWORKS, scrambled
 
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import formats
+from akd_jax.export import FORMAT_NAMES, formats
 from akd_jax.export.subject import Subject
 from akd_jax.models import make_classifier
-
-FACTS = {
-    "role": "student", "kind": "classifier", "architecture": "resnet", "parameters": 1, "image_size": 8,
-    "input_size": 8, "channels": 3, "classes": 5, "mean": [0.5] * 3, "std": [0.2] * 3, "top1": {},
-    "batch_norms_folded": False, "pixels": False,
-}  # fmt: skip
 
 
 def subject_of(network, shape, **facts):
     inputs = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    subject = Subject(network, scrambled(network, inputs), inputs, "noise", FACTS | facts)
+    subject = Subject(network, scrambled(network, inputs), inputs, "noise", replace(FACTS, **facts))
     return formats.in_layout(subject, None)
 
 
@@ -36,7 +31,7 @@ def test_pytorch_gives_the_same_outputs(name, fold):
     kind = {"kind": "generator", "input_size": None} if name == "generator" else {"input_size": shape[1]}
     _, facts, verdict = exported(subject_of(network, shape, **kind), fold_batch_norm=fold)
     assert verdict.startswith("verified: what torch makes of it")
-    assert facts["layout"] == {"generator": "dfad", "wide resnet": "repdistiller"}.get(name, "cifar")
+    assert facts.layout == {"generator": "dfad", "wide resnet": "repdistiller"}.get(name, "cifar")
 
 
 def test_images_are_enlarged_for_pytorch():
@@ -108,9 +103,5 @@ def test_libraries_that_are_missing(monkeypatch):
     )
 
 
-def test_the_command_knows_the_formats_and_files():
-    from akd_jax.cli import export_student
-    from akd_jax.export import hugging_face
-
-    assert set(export_student.FORMATS) == set(formats.FORMATS)
-    assert set(export_student.DIRECTORY) == {hugging_face.WEIGHTS, hugging_face.CONFIG, hugging_face.CARD}
+def test_every_name_is_a_format():
+    assert tuple(formats.FORMATS) == FORMAT_NAMES

@@ -7,7 +7,7 @@ import pytest
 from small_networks import NETWORKS, close, evaluated, scrambled
 
 from akd_jax.errors import InputError
-from akd_jax.export import onnx_graph, stablehlo
+from akd_jax.export import onnx_translation, stablehlo
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import fold_batch_norms
 
@@ -42,7 +42,7 @@ def run_onnx(model, inputs):
 
 def to_onnx(function, inputs):
     pytest.importorskip("onnx")
-    return onnx_graph.encode(function, inputs, names=("given", "wanted"), metadata={"mean": "[0.5]"})
+    return onnx_translation.encode(function, inputs, names=("given", "wanted"), metadata={"mean": "[0.5]"})
 
 
 def operators(model):

@@ -1,0 +1,31 @@
+"""What the tests of the commands share."""
+
+import pytest
+from commands import TINY, status
+
+from akd_jax.cli import train
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Runs a command in an empty directory; it must end with one line and leave the directory as it was."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(command, *arguments, code=2):
+        before = sorted(tmp_path.rglob("*"))
+        capsys.readouterr()
+        assert status(command, *arguments) == code
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and error.count("\n") == 1 and error.endswith("\n")
+        assert sorted(tmp_path.rglob("*")) == before
+        return error
+
+    return refused
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A whole run of two epochs of two rounds; whoever changes it takes a copy."""
+    directory = tmp_path_factory.mktemp("runs") / "tiny"
+    assert status(train, *TINY, "--workdir", directory) == 0
+    return directory

@@ -1,0 +1,256 @@
+"""akd-train: dry runs, whole runs, and runs that are interrupted, stopped or changed."""
+
+import csv
+import json
+import shutil
+from contextlib import contextmanager
+
+import jax
+import numpy as np
+import pytest
+from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, status
+from PIL import Image
+
+from akd_jax import metrics, saved_run
+from akd_jax.cli import evaluate, train
+from akd_jax.data import prepare
+
+
+def rows(directory):
+    """The metrics without wall-clock figures."""
+    return [
+        {key: value for key, value in row.items() if not key.endswith(("seconds", "per_second"))}
+        for row in metrics.read(directory / "metrics.jsonl")
+    ]
+
+
+def assert_same_result(one, other):
+    assert rows(one) == rows(other)
+    first, second = saved_run.read(one), saved_run.read(other)
+    assert first.progress.round == second.progress.round
+    for a, b in zip(
+        *(jax.tree.leaves((saved.progress.state, saved.progress.best)) for saved in (first, second)), strict=True
+    ):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+@contextmanager
+def interrupted(monkeypatch, *, after):
+    """Ctrl-C as soon as the rows of this round are on disk."""
+    append = metrics.append
+
+    def interrupting(path, rows):
+        rows = list(rows)
+        append(path, rows)
+        if rows[0]["round"] == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics, "append", interrupting)
+        yield
+
+
+def test_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert status(train, *TINY, "--dry_run", "--workdir", "run") == 0
+    out = capsys.readouterr().out
+    assert "4 rounds" in out and "memory" in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_dry_run_prepares_no_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(prepare, "prepare", lambda *_: pytest.fail("it would download"))
+    monkeypatch.chdir(tmp_path)
+    flags = ("--config.evaluation.data=cifar100", "--config.evaluation.data_dir=.", "--config.evaluation.splits=test")
+    assert status(train, *TINY, "--dry_run", *flags) == 0
+    assert "cifar100 is not prepared in cifar100" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_a_run(run):
+    config = json.loads((run / "config.json").read_text())
+    assert (config["name"], config["batch_size"], config["schedule"]["epochs"]) == ("akd:digits", 8, 2)
+    with Image.open(run / "curves.png") as curves:
+        assert curves.width > 500
+    with Image.open(run / "samples" / "round_000004.png") as samples:
+        assert samples.size == (2 * (8 * 16 + 7 * 2),) * 2  # 8x8 images, borders between, each pixel doubled
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "metrics.jsonl", "history.csv", "checkpoints", "samples", "curves.png", "summary.json",
+        "teacher.json",
+    }  # fmt: skip
+
+
+def test_metrics_of_a_run(run):
+    found = metrics.read(run / "metrics.jsonl")
+    training = [row for row in found if row["kind"] == "train"]
+    assert [(row["round"], row["epoch"], row["student"]) for row in training] == [
+        (1, 1, STUDENT),
+        (2, 1, STUDENT),
+        (3, 2, STUDENT),
+        (4, 2, STUDENT),
+    ]
+    for row in training:
+        assert row.keys() >= {"student_loss", "generator_loss", "seconds", "seed"}
+        assert row["student_loss"] > 0 > row["generator_loss"]
+    evaluations = [row for row in found if row["kind"] == "eval"]
+    assert [(row["round"], row["epoch"], row["student"], row["split"]) for row in evaluations] == [
+        (2, 1, STUDENT, "validation"),
+        (4, 2, STUDENT, "validation"),
+        (4, 2, STUDENT, "test"),  # only at the end
+    ]
+    for row in evaluations:
+        assert row.keys() >= {"loss", "seconds", "seed"}
+        assert 0 <= row["top1"] <= 1 and 0 <= row["agreement"] <= 1
+    with (run / "history.csv").open(newline="") as file:
+        assert [row["top1"] for row in csv.DictReader(file)] == [str(row["top1"]) for row in evaluations]
+
+
+def test_summary_of_a_run(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary.keys() >= {
+        "schema", "config", "method", "seed", "rounds", "finished", "teacher", "students", "teacher_queries", "flops",
+        "wall_seconds", "images_per_second", "versions", "device",
+    }  # fmt: skip
+    assert (summary["schema"], summary["config"], summary["method"], summary["seed"]) == (1, "akd:digits", "akd", 0)
+    assert (summary["rounds"], summary["finished"]) == (4, True)
+    assert summary["teacher_queries"] == 4 * (1 + 1) * 8
+    assert summary["flops"] > 1e6
+    assert summary["teacher"].keys() == {"arch", "parameters", "source", "digest", "top1"}
+    assert summary["teacher"]["top1"]["test"] > 0.985
+    assert summary["versions"].keys() == {"akd_jax", "jax", "python"}
+    assert summary["students"].keys() == {STUDENT}
+    student = summary["students"][STUDENT]
+    assert student["share_of_teacher"] == pytest.approx(student["parameters"] / 176_258, abs=1e-4)
+    found = metrics.read(run / "metrics.jsonl")
+    validation = {row["round"]: row["top1"] for row in found if row.get("split") == "validation"}
+    assert student["last"]["validation"]["top1"] == validation[4]
+    assert student["best"]["validation"]["top1"] == max(validation.values())
+    assert validation[student["best"]["validation"]["round"]] == max(validation.values())
+    assert {"top1", "round"} <= student["best"]["test"].keys()
+
+
+def test_a_finished_run_stays_as_it_is(run, capsys):
+    before = contents(run)
+    assert status(train, *TINY, "--workdir", run) == 0
+    assert "finished 4 rounds" in capsys.readouterr().out
+    assert contents(run) == before
+
+
+def test_other_settings_are_refused(refused, run):
+    before = contents(run)
+    error = refused(train, *TINY, "--config.schedule.epochs=3", "--workdir", run)
+    assert "schedule.epochs 2 -> 3" in error and "--force" in error
+    assert contents(run) == before
+
+
+def test_other_networks_are_refused_also_by_force(run, tmp_path, capsys):
+    """And the run is as before, so that it can go on with its own."""
+    shutil.copytree(run, tmp_path / "run")
+    assert status(train, *TINY, "--config.generator.width=8", "--force", "--workdir", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "other networks" in error and error.count("\n") == 1
+    assert contents(tmp_path / "run") == contents(run)
+
+
+def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, capsys):
+    """Stopped in the second epoch, with rows on disk that no checkpoint knows."""
+    with interrupted(monkeypatch, after=3):
+        assert status(train, *TINY, "--workdir", tmp_path) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert rows(tmp_path)[-1]["round"] == 3
+    assert not json.loads((tmp_path / "summary.json").read_text())["finished"]
+    assert status(train, *TINY, "--workdir", tmp_path) == 0
+    assert "resuming from round 2" in capsys.readouterr().out
+    assert_same_result(run, tmp_path)
+
+
+def test_students_that_learn_jointly(tmp_path):
+    students = "--config.students=('resnet10_8x_w4', 'resnet10_8x_w8')"
+    flags = (students, "--config.schedule.students=joint", "--config.schedule.epochs=1")
+    assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
+    training = [row for row in metrics.read(tmp_path / "metrics.jsonl") if row["kind"] == "train"]
+    assert [(row["round"], row["student"]) for row in training] == [
+        (1, "resnet10_8x_w4"), (1, "resnet10_8x_w8"), (2, "resnet10_8x_w4"), (2, "resnet10_8x_w8"),
+    ]  # fmt: skip
+    assert training[0]["generator_loss"] == training[1]["generator_loss"]
+    assert training[0]["student_loss"] != training[1]["student_loss"]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["teacher_queries"] == 2 * (1 + 1) * 8
+    assert all("test" in student["last"] for student in summary["students"].values())
+
+
+def test_early_stopping(tmp_path, capsys):
+    """Students that may not learn do not get better."""
+    flags = ("--config.schedule.epochs=50", "--config.schedule.rounds_per_epoch=1", "--config.schedule.patience=2")
+    command = (*TINY, *flags, "--config.student_optimizer.learning_rate=0.0", "--workdir", tmp_path)
+    assert status(train, *command) == 0
+    assert "no student got better in 2 evaluations" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    student = summary["students"][STUDENT]
+    assert summary["finished"] and summary["rounds"] < 50
+    assert summary["rounds"] - student["best"]["validation"]["round"] == 2
+    assert "test" in student["last"] and "test" in student["best"]
+    before = contents(tmp_path)
+    assert status(train, *command) == 0
+    assert contents(tmp_path) == before
+    # More patience leaves the rounds to come as they were.
+    assert status(train, *command, "--config.schedule.patience=3") == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["rounds"] > summary["rounds"]
+
+
+def test_a_run_with_patience_goes_on_with_other_data_or_none(tmp_path, monkeypatch):
+    command = (*TINY, "--config.schedule.patience=1", "--config.student_optimizer.learning_rate=0.0")
+    assert status(train, *command, "--workdir", tmp_path / "one") == 0
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    assert status(train, *command, "--config.evaluation.splits=test", "--workdir", tmp_path / "one") == 0
+    lose_data(monkeypatch)
+    assert status(train, *command, "--workdir", tmp_path / "other") == 0
+
+
+def test_a_student_begins_with_given_weights(tmp_path):
+    flags = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
+    assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
+    student = json.loads((tmp_path / "summary.json").read_text())["students"]["resnet18_8x_w8"]
+    assert student["last"]["test"]["agreement"] == 1
+
+
+def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path):
+    (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir(parents=True)
+    test_a_student_begins_with_given_weights(tmp_path)
+
+
+def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboardX")
+    from event_files import shown
+
+    with interrupted(monkeypatch, after=4):
+        assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 130
+    assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 0
+    wanted = {
+        ("/".join([row["kind"], row["student"], *([row["split"]] if "split" in row else []), key]), row["round"]): value
+        for row in metrics.read(tmp_path / "metrics.jsonl")
+        for key, value in row.items()
+        if key in ("student_loss", "generator_loss", "top1", "top5", "loss", "agreement", "ece")
+    }
+    found = {place: value for place, value in shown(tmp_path).items() if not place[0].endswith("seconds")}
+    assert found == pytest.approx(wanted)
+
+
+def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatch, capsys):
+    lose_data(monkeypatch, "cifar100 is nowhere: put it there")
+    assert status(train, *TINY, "--config.schedule.epochs=1", "--workdir", tmp_path) == 0
+    assert "warning: nobody will know how good the students are: cifar100 is nowhere" in capsys.readouterr().out
+    assert {row["kind"] for row in metrics.read(tmp_path / "metrics.jsonl")} == {"train"}
+    assert json.loads((tmp_path / "summary.json").read_text())["finished"]
+    monkeypatch.undo()
+    assert status(evaluate, "--workdir", tmp_path, "--data", "digits", "--best") == 2
+    assert "no student has a best" in capsys.readouterr().err
+
+
+def test_not_finite(tmp_path, capsys):
+    flags = ("--config.student_optimizer.learning_rate=1e30", "--config.evaluation.data=")
+    code = status(train, *TINY, *flags, "--workdir", tmp_path / "run")
+    error = capsys.readouterr().err
+    assert code == 3
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert "lower the learning rates" in error and "round" in error

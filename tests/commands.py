@@ -1,0 +1,45 @@
+"""The commands as a newcomer uses and misuses them: `main` in this process, since starting one costs seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from akd_jax import data
+from akd_jax.errors import DataMissing
+
+ROOT = Path(__file__).parents[1]
+CONFIG = f"{ROOT / 'configs' / 'akd.py'}:digits"
+CHECKPOINT = str(ROOT / "akd_jax" / "assets" / "digits_teacher.pth")
+W8 = (CHECKPOINT, "--arch", "resnet18_8x_w8")
+DIGITS = ("--config", CONFIG)
+GAME = (
+    *DIGITS,
+    "--config.schedule.epochs=2",
+    "--config.schedule.rounds_per_epoch=2",
+    "--config.schedule.rounds_per_dispatch=1",
+    "--config.adversarial.student_steps=1",
+    "--config.batch_size=8",
+)
+STUDENT = "resnet10_8x_w4"
+TINY = (*GAME, f"--config.students={STUDENT}")
+
+
+def status(command, *arguments):
+    """What the command exits with."""
+    with pytest.raises(SystemExit) as caught:
+        command.main([str(argument) for argument in arguments])
+    return caught.value.code
+
+
+def contents(directory):
+    """path -> bytes of all files in it."""
+    return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def lose_data(monkeypatch, says="they are gone"):
+    """No labelled images from here on."""
+
+    def missing(*_, **__):
+        raise DataMissing(says)
+
+    monkeypatch.setattr(data, "load_splits", missing)
