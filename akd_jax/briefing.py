@@ -28,6 +28,8 @@ def introduce(run: Run) -> None:
     say(f"teacher {run.teacher_info.arch}: {run.teacher_info.parameters:,} parameters")
     for name, count in run.parameters.items():
         say(f"student {name}: {count:,} parameters, {count / run.teacher_info.parameters:.1%} of the teacher's")
+    if run.options:
+        say(f"XLA's options: {', '.join(f'{name}={value}' for name, value in run.options.items())}")
     if run.held.missing:
         say(f"warning: nobody will know how good the students are: {run.held.missing}")
     else:

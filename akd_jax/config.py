@@ -175,6 +175,18 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class CompilationConfig:
+    """How programs are made.
+
+    options: XLA's, "name=value" each, beside those that are measured to be faster on the platform.
+    cache: where programs are kept between processes: a directory, "" for the user's cache, "off" for nowhere.
+    """
+
+    options: tuple[str, ...] = ()
+    cache: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """method: a name of METHODS, whose own settings are in a group of theirs. students: names of MODELS.
 
@@ -205,6 +217,7 @@ class Config:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    compilation: CompilationConfig = field(default_factory=CompilationConfig)
 
     def __post_init__(self):
         _check_counts(self, "batch_size", "samples", "sample_every_epochs")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from akd_jax import data, evaluate, saved_run, teacher_files
+from akd_jax.compilation import options
 from akd_jax.data import Images
 from akd_jax.errors import InputError
 from akd_jax.judge import on_host, predictor
@@ -72,7 +73,7 @@ def load(info: TeacherInfo, source: str, data_dir: str | None, split: str, *, si
 
 
 def _logits(network: Network, variables: Variables, held: Images, info: TeacherInfo) -> Array:
-    look = predictor(on_pixels(network, info.mean, info.std), batch_size=BATCH_SIZE)
+    look = predictor(on_pixels(network, info.mean, info.std), batch_size=BATCH_SIZE, options=options())
     return look(variables, held.images)
 
 

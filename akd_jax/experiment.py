@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from akd_jax import optimizers
+from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
@@ -57,7 +58,7 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
 
 def initial_state(experiment: Experiment, key: Array) -> AKDState:
     """Fresh players. Random numbers take XLA:CPU long to optimise, and here each program of them runs once."""
-    return jax.jit(experiment.method.init, compiler_options={"xla_backend_optimization_level": 0})(key)
+    return jax.jit(experiment.method.init, compiler_options=dict(QUICK_TO_COMPILE))(key)
 
 
 def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:

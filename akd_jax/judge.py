@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from akd_jax import evaluate
+from akd_jax.compilation import Options
 from akd_jax.data import Splits
 from akd_jax.evaluate import Measures
 from akd_jax.models.network import on_pixels
@@ -47,7 +48,7 @@ def evaluation(run: Run) -> Evaluation:
     batch_size = config.evaluation.batch_size
 
     def look(network):
-        return predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size)
+        return predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size, options=run.options)
 
     def pool(splits: Splits) -> Pool:
         images = jnp.asarray(splits.held.images)
@@ -68,9 +69,12 @@ def evaluation(run: Run) -> Evaluation:
     )
 
 
-def predictor(network: Network, *, batch_size: int) -> Callable[[Variables, Array], Array]:
+def predictor(network: Network, *, batch_size: int, options: Options) -> Callable[[Variables, Array], Array]:
     """(variables, images [N, H, W, C]) -> logits [N, classes], compiled."""
-    return jax.jit(lambda variables, images: evaluate.predict(network, variables, images, batch_size=batch_size))
+    return jax.jit(
+        lambda variables, images: evaluate.predict(network, variables, images, batch_size=batch_size),
+        compiler_options=dict(options),
+    )
 
 
 def judge(predictors: Mapping[str, Callable[[Variables, Array], Array]], pool: Pool) -> Judge:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from akd_jax import files, metrics, progress, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_evaluation, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
+from akd_jax.compilation import compiled
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.errors import NonFiniteError
@@ -85,9 +86,14 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
 def _compile(run: Run, plan: Sequence[Dispatch], state: AKDState) -> Programs:
     turns = run.experiment.method.turns
     return {
-        (turn, rounds): jax.jit(run_rounds(turns[turn].round, rounds), donate_argnums=0)
-        .lower(state, run.teacher_variables, run.game_key)
-        .compile()
+        (turn, rounds): compiled(
+            run_rounds(turns[turn].round, rounds),
+            state,
+            run.teacher_variables,
+            run.game_key,
+            options=run.options,
+            donate=0,
+        )
         for turn, rounds in dict.fromkeys((dispatch.turn, dispatch.rounds) for dispatch in plan)
     }
 

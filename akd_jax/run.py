@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import jax
 
-from akd_jax import data, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
+from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.data import Splits
 from akd_jax.errors import DataMissing, InputError
@@ -30,7 +31,7 @@ class Held(NamedTuple):
 class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
-    flops: turn -> floating-point operations of one round. parameters: student -> how many.
+    flops: turn -> floating-point operations of one round. parameters: student -> how many. options: of its programs.
     """
 
     config: Config
@@ -42,6 +43,7 @@ class Run(NamedTuple):
     held: Held
     parameters: dict[str, int]
     flops: dict[str, int]
+    options: Options
     game_key: Array
     sample_key: Array
 
@@ -58,6 +60,8 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
 
     fetch: may download and prepare data that are not there.
     """
+    options = compilation.options(config.compilation.options)
+    compilation.keep_programs(config.compilation.cache)
     if config.tensorboard:
         tensorboard.check_installed()
     info, teacher_variables = teacher_files.load(config.teacher)
@@ -82,6 +86,7 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
         flops={name: count_flops(turn.round, state, teacher_variables, game_key) for name, turn in turns.items()},
+        options=options,
         game_key=game_key,
         sample_key=sample_key,
     )

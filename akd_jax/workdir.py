@@ -26,6 +26,7 @@ FREE_TO_CHANGE = (
     "schedule.rounds_per_dispatch",
     "schedule.patience",
     "evaluation.",
+    "compilation.cache",
 )
 
 

@@ -29,6 +29,7 @@ ARROWS = {
     "errors": "",
     "teacher": "",
     "checkpoint": "errors",
+    "compilation": "errors",
     "config": "errors",
     "files": "errors",
     "hub": "errors optional",
@@ -36,7 +37,7 @@ ARROWS = {
     "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
-    "experiment": "config errors methods models objectives optimizers teacher types",
+    "experiment": "compilation config errors methods models objectives optimizers teacher types",
     "metrics": "files",
     "data": "convert digits errors files",
     "report": "metrics",
@@ -45,17 +46,17 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "run": "checkpoint config data errors experiment flops models schedule teacher teacher_files tensorboard types "
-    "workdir",
-    "judge": "data evaluate models run types",
+    "run": "checkpoint compilation config data errors experiment flops models schedule teacher teacher_files "
+    "tensorboard types workdir",
+    "judge": "compilation data evaluate models run types",
     "summary": "akd_jax progress run",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "checkpoint config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run schedule summary",
-    "examination": "data errors evaluate judge models saved_run teacher teacher_files types",
+    "examination": "compilation data errors evaluate judge models saved_run teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
-    "loop": "briefing checkpoint config config_dict errors evaluate files judge metrics progress recorder run "
-    "schedule steps teacher_files types workdir",
+    "loop": "briefing checkpoint compilation config config_dict errors evaluate files judge metrics progress recorder "
+    "run schedule steps teacher_files types workdir",
     "export": "akd_jax config convert data errors evaluate files models optional report saved_run teacher "
     "teacher_files torch_networks types workdir",
     "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "

@@ -15,7 +15,7 @@ def brightness(variables, images, *, train):
     return Outputs(jnp.stack([-mean, mean], -1) * variables, None, {}), ()
 
 
-LOOK = predictor(on_pixels(Network(init=None, apply=brightness), [0.5], [0.25]), batch_size=3)
+LOOK = predictor(on_pixels(Network(init=None, apply=brightness), [0.5], [0.25]), batch_size=3, options={})
 IMAGES = jnp.asarray(np.arange(7, dtype=np.uint8)[:, None, None, None] * 40 * np.ones((1, 4, 4, 1), np.uint8))
 
 

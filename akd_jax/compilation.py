@@ -1,0 +1,80 @@
+"""How functions become programs: XLA's options, and where programs are kept between processes.
+
+Options go with each program, so nothing that this process or another one compiles elsewhere is touched, and one that
+this version of XLA does not know raises instead of aborting the process, as it would in XLA_FLAGS (which still holds).
+"""
+
+import ast
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from akd_jax.errors import InputError
+
+Options = Mapping[str, Any]
+"""XLA's name of an option -> its value."""
+
+FASTER: dict[str, Options] = {
+    # Convolutions by Eigen instead of YNNPACK, matrix products still by the latter.
+    "cpu": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"},
+}
+"""Platform -> options that were measured to be faster; each is taken where this version of XLA has it."""
+
+QUICK_TO_COMPILE: Options = {"xla_backend_optimization_level": 0}
+"""For programs that run once."""
+
+OFF = "off"
+
+
+def options(wanted: Sequence[str] = ()) -> Options:
+    """FASTER for the platform at hand, and `wanted`, "name=value" each. Raises InputError for what XLA refuses."""
+    found = {name: value for name, value in FASTER.get(jax.default_backend(), {}).items() if not _refusal(name, value)}
+    for text in wanted:
+        name, equals, value = text.partition("=")
+        if refusal := _refusal(name, _value(value)) if equals else "it is not NAME=VALUE":
+            raise InputError(f"compilation.options: {text!r}: {refusal}")
+        found[name] = _value(value)
+    return found
+
+
+def compiled(function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = ()) -> Any:
+    """The program of `function` for arguments of these shapes; donate: positions of those it may overwrite."""
+    return jax.jit(function, donate_argnums=donate, compiler_options=dict(options)).lower(*arguments).compile()
+
+
+def keep_programs(directory: str) -> None:
+    """From here on programs are kept in the directory, "" for the user's cache, and found there by later processes.
+
+    A directory that JAX has already been told (JAX_COMPILATION_CACHE_DIR) stays; "off" keeps none.
+    """
+    if directory == OFF:
+        jax.config.update("jax_enable_compilation_cache", False)
+    elif directory or not jax.config.jax_compilation_cache_dir:
+        jax.config.update("jax_compilation_cache_dir", directory or str(user_cache()))
+
+
+def user_cache() -> Path:
+    """$XDG_CACHE_HOME/akd_jax, by default ~/.cache/akd_jax."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "akd_jax"
+
+
+def _refusal(name: str, value: Any) -> str:
+    """What XLA says against an option, "" for nothing."""
+    try:
+        compiled(lambda x: x, 0.0, options={name: value})
+    except (RuntimeError, TypeError, ValueError) as error:  # JaxRuntimeError is the first of them
+        return str(error).split(": ", 1)[-1]
+    return ""
+
+
+def _value(text: str) -> Any:
+    """true and 3 are what they look like, other words are text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text

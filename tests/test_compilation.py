@@ -1,0 +1,70 @@
+"""XLA's options, asked for and at hand, and the cache of programs."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from akd_jax import compilation
+from akd_jax.errors import InputError
+
+
+def test_what_is_faster_here_is_an_option_that_this_version_knows():
+    assert compilation.options() == compilation.FASTER["cpu"]
+
+
+def test_it_takes_convolutions_from_ynnpack():
+    """Else the option has another meaning by now."""
+
+    def convolved(images, kernel):
+        return jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    arguments = jnp.ones((16, 16, 16, 128)), jnp.ones((3, 3, 128, 128))
+    plain, ours = (
+        compilation.compiled(convolved, *arguments, options=each).as_text().count("__ynn_fusion")
+        for each in ({}, compilation.options())
+    )
+    assert plain, "XLA does not use it by default any more: the option can go"
+    assert not ours
+
+
+def test_what_this_version_does_not_know_is_left_out(monkeypatch):
+    monkeypatch.setitem(compilation.FASTER, "cpu", {"xla_cpu_of_another_version": 1})
+    assert compilation.options() == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("xla_cpu_enable_fast_math=true", True), ("xla_backend_optimization_level=1", 1), ("xla_dump_to=/tmp", "/tmp")],
+)
+def test_wanted_options(text, value):
+    assert compilation.options([text])[text.split("=")[0]] == value
+
+
+@pytest.mark.parametrize("text", ["xla_cpu_no_such=1", "xla_cpu_enable_fast_math", "xla_cpu_enable_fast_math=perhaps"])
+def test_what_xla_refuses_is_one_line(text):
+    with pytest.raises(InputError, match=f"compilation.options: '{text}': "):
+        compilation.options([text])
+
+
+@pytest.fixture
+def own_cache():
+    names = ("jax_compilation_cache_dir", "jax_enable_compilation_cache")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_programs_are_kept_where_it_is_said(own_cache, monkeypatch):
+    compilation.keep_programs("")
+    assert jax.config.jax_compilation_cache_dir not in (None, str(compilation.user_cache())), "JAX was told already"
+    compilation.keep_programs("here")
+    assert jax.config.jax_compilation_cache_dir == "here"
+    jax.config.update("jax_compilation_cache_dir", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    compilation.keep_programs("")
+    assert Path(jax.config.jax_compilation_cache_dir) == Path("/cache/akd_jax")
+    compilation.keep_programs("off")
+    assert not jax.config.jax_enable_compilation_cache
