@@ -34,16 +34,20 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
     _check_name("generator.name", config.generator.name, GENERATORS)
     for name in config.students:
         _check_name("students", name, MODELS)
-    family = METHODS[config.method]
-    settings = METHOD_SETTINGS[family](config)
     dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
     size = config.image_size
     networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    method = family(
-        teacher_network,
-        networks,
+    return Experiment(teacher_network, networks, generator, method_of(config, teacher_network, networks, generator))
+
+
+def method_of(config: Config, teacher: Network, students: Mapping[str, Network], generator: Network) -> Method:
+    """The config's method, played by these networks."""
+    family = METHODS[config.method]
+    return family(
+        teacher,
+        students,
         generator,
         student_optimizer=partial(_sgd, config.student_optimizer),
         generator_optimizer=partial(_adam, config.generator_optimizer),
@@ -51,9 +55,8 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
         batch_size=config.batch_size,
         rounds=config.schedule.epochs * config.schedule.rounds_per_epoch,
         turns=[config.students] if config.schedule.students == "joint" else [(name,) for name in config.students],
-        **settings,
+        **METHOD_SETTINGS[family](config),
     )
-    return Experiment(teacher_network, networks, generator, method)
 
 
 def initial_state(experiment: Experiment, key: Array) -> AKDState:

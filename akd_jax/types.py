@@ -86,10 +86,12 @@ Step = Callable[[AKDState, Variables, Array], tuple[AKDState, Metrics]]
 class Turn(NamedTuple):
     """A kind of round.
 
-    round: Step. students: names of those it trains. teacher_queries: how many images the teacher is shown in it.
+    round: Step. steps: those that it is made of, by name. students: names of those it trains. teacher_queries: how many
+    images the teacher is shown in it.
     """
 
     round: Step
+    steps: Mapping[str, Step]
     students: tuple[str, ...]
     teacher_queries: int
 

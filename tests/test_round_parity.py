@@ -8,7 +8,6 @@ from flax.traverse_util import flatten_dict
 
 torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
 
-import torch_reference as reference
 from torch_to_jax import scramble, variables_of
 
 from akd_jax.methods import METHODS
@@ -17,6 +16,7 @@ from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, learning_rate, sgd
 from akd_jax.torch_networks import GeneratorA, ResNet
 from akd_jax.types import AKDState, NetworkState
+from benchmarks import torch_game
 
 LATENTS = 100
 FULL = (64, 128, 256, 512)
@@ -78,11 +78,11 @@ def play(dtype, *, batch, student_steps, adam_updates=0):
         students={"student": player(student, networks["students"]["student"], images, optimizers["student_optimizer"])},
         generator=player(generator, networks["generator"], latents, optimizers["generator_optimizer"]),
     )
-    torch_optimizers = reference.optimizers(student, generator)
+    played = torch_game.players(teacher, student, generator, teacher_size=224)
     if adam_updates:
         for parameter in generator.parameters():
             moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.full_like(parameter, 1e-4)}
-            torch_optimizers[1].state[parameter] = {"step": torch.tensor(float(adam_updates)), **moments}
+            played.generator_optimizer.state[parameter] = {"step": torch.tensor(float(adam_updates)), **moments}
         moments, *rest = state.generator.opt_state
         nu = jax.tree.map(lambda leaf: jnp.full_like(leaf, 1e-4), moments.nu)
         moments = moments._replace(count=jnp.int32(adam_updates), nu=nu)
@@ -93,14 +93,7 @@ def play(dtype, *, batch, student_steps, adam_updates=0):
     key = jax.random.key(7)
     students_key, generator_key = jax.random.split(key)
     drawn = [*map(sample_latents, jax.random.split(students_key, student_steps)), sample_latents(generator_key)]
-    theirs = reference.play_round(
-        teacher,
-        student,
-        generator,
-        *torch_optimizers,
-        torch.stack([torch.tensor(np.asarray(z)) for z in drawn]),
-        teacher_size=224,
-    )
+    theirs = torch_game.play_round(played, [torch.tensor(np.asarray(z)) for z in drawn])
     state, metrics = jax.jit(method.turns["student"].round)(state, teacher_variables, key)
     ours = state.students["student"].variables, state.generator.variables
     losses = (metrics["student_loss"]["student"], np.mean(theirs[0])), (metrics["generator_loss"], theirs[1])

@@ -136,7 +136,8 @@ def adversarial(
         student = student_step(match, of_student, generator_mode=mode)
         opponent = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
         round = in_turn(repeat(student, student_steps), opponent)
-        return Turn(round, students=tuple(names), teacher_queries=(student_steps + 1) * batch_size)
+        steps = {"student_step": student, "generator_step": opponent}
+        return Turn(round, steps, students=tuple(names), teacher_queries=(student_steps + 1) * batch_size)
 
     def init(key: Array) -> AKDState:
         """Fresh players, each initialised with a key of its own."""

@@ -1,0 +1,91 @@
+"""What is timed of the game in PyTorch."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from akd_jax.config import Config
+from akd_jax.convert.layouts import shapes_of
+from akd_jax.torch_networks import network_of
+from benchmarks import torch_game
+from benchmarks.games import teacher_size
+from benchmarks.torch_game import Players
+
+EVALUATED, EVALUATION_BATCH, SAMPLED = 512, 256, 256
+
+
+def load(variant: str, config: Config, start: Path, dtype: torch.dtype = torch.float32) -> Players:
+    """The players with the weights of `start`."""
+    networks = [
+        network_of(dict(np.load(start / f"{name}.npz"))).to(dtype) for name in ("teacher", "student", "generator")
+    ]
+    sgd, adam = config.student_optimizer, config.generator_optimizer
+    players = torch_game.players(
+        *networks,
+        teacher_size=teacher_size(config),
+        student_lr=sgd.learning_rate,
+        momentum=sgd.momentum,
+        weight_decay=sgd.weight_decay,
+        generator_lr=adam.learning_rate,
+    )
+    return torch_game.VARIANTS[variant](players)
+
+
+def losses(variant: str, config: Config, start: Path) -> list[float]:
+    """Of the round on latents.npy, [k + 1, B, Z], in float64."""
+    players = load(variant.replace("_compiled", "_tuned"), config, start, torch.float64)
+    student_losses, generator_loss = torch_game.play_round(players, torch.tensor(np.load(start / "latents.npy")))
+    return [*student_losses, generator_loss]
+
+
+def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], object]]:
+    """Name -> what is played once for a sample; the first time, it may compile."""
+    players = load(variant, config, start)
+    steps = config.adversarial.student_steps
+
+    def latents(count):
+        return torch.randn(count, config.batch_size, config.generator.latents)
+
+    return {
+        "student_step": lambda: torch_game.student_step(players, *latents(1)),
+        "generator_step": lambda: torch_game.generator_step(players, *latents(1)),
+        "round": lambda: torch_game.play_round(players, latents(steps + 1)),
+        "evaluation": partial(_evaluate, players, config.image_size, _channels(start)),
+        "sampling": partial(_sample, players, config.generator.latents),
+        "conversion": partial(_read_teacher, start),
+    }
+
+
+def _channels(start: Path) -> int:
+    return np.load(start / "generator.npz")["conv_blocks2.3.weight"].shape[0]
+
+
+@torch.no_grad()
+def _evaluate(players: Players, size: int, channels: int) -> None:
+    """The share of images whose class is 0, of uint8 pixels."""
+    players.student.eval()
+    pixels = torch.zeros(EVALUATED, channels, size, size, dtype=torch.uint8)
+    right = 0
+    for batch in pixels.split(EVALUATION_BATCH):
+        images = (batch.float() / 255 - 0.5) / 0.25
+        if players.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        right += int((players.student(images).argmax(1) == 0).sum())
+    players.student.train()
+
+
+@torch.no_grad()
+def _sample(players: Players, latents: int) -> None:
+    players.generator.eval()
+    players.generator(torch.randn(SAMPLED, latents))
+    players.generator.train()
+
+
+def _read_teacher(start: Path) -> None:
+    """What a user of PyTorch does instead of converting: read the file into a network."""
+    state_dict = torch.load(start / "teacher.pth", weights_only=True)
+    shapes_of(state_dict)
+    network_of({name: value.numpy() for name, value in state_dict.items()})
