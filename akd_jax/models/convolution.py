@@ -12,7 +12,6 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from akd_jax.types import Array
@@ -117,16 +116,28 @@ def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
 
 
 def _dx_by_taps(inputs, kernel, output_gradient, *, stride, padding):
-    """What each number of the kernel sends back, at its place among the padded inputs, added up."""
-    gradient = jnp.zeros((), output_gradient.dtype)
-    for y, x in np.ndindex(kernel.shape[:2]):
-        sent = lax.dot_general(output_gradient, kernel[y, x], (((3,), (1,)), ((), ())))
-        places = [
-            (start - padding, size - (start - padding) - ((out - 1) * stride + 1), stride - 1)
-            for start, size, out in zip((y, x), inputs.shape[1:3], output_gradient.shape[1:3], strict=True)
-        ]
-        gradient += lax.pad(sent, jnp.zeros((), sent.dtype), [(0, 0, 0), *places, (0, 0, 0)])
-    return gradient
+    """What each number of the kernel sends back, at its place among the padded inputs, added up.
+
+    A loop, since every tap written out would take a twentieth of a second to compile.
+    """
+    side, _, channels, _ = kernel.shape
+    batch, rows, columns, _ = output_gradient.shape
+    spread = [(0, 0, 0), (0, 0, stride - 1), (0, 0, stride - 1), (0, 0, 0)]
+    span = [(size - 1) * stride + 1 for size in (rows, columns)]
+    # As large as what is sent from the last tap on, and as the padded inputs, some of which nothing may reach.
+    extent = [max(side - 1 + each, size + 2 * padding) for each, size in zip(span, inputs.shape[1:3], strict=True)]
+    canvas = jnp.zeros((batch, *extent, channels), output_gradient.dtype)
+
+    def add(canvas, tap):
+        numbers, y, x = tap
+        sent = lax.dot_general(output_gradient, numbers, (((3,), (1,)), ((), ())))
+        sent = lax.pad(sent, jnp.zeros((), sent.dtype), spread)
+        there = lax.dynamic_slice(canvas, (0, y, x, 0), sent.shape)
+        return lax.dynamic_update_slice(canvas, there + sent, (0, y, x, 0)), None
+
+    places = jnp.indices((side, side)).reshape(2, -1)
+    canvas, _ = lax.scan(add, canvas, (kernel.reshape(-1, *kernel.shape[2:]), *places))
+    return canvas[:, padding : padding + inputs.shape[1], padding : padding + inputs.shape[2]]
 
 
 def _dx_by_blocks(inputs, kernel, output_gradient, *, stride, padding):
