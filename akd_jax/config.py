@@ -131,9 +131,10 @@ class AdversarialConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """An epoch is `rounds_per_epoch` rounds of every turn; a dispatch is at most `rounds_per_dispatch` rounds in one
-    compiled program.
+    """An epoch is `rounds_per_epoch` rounds of every turn.
 
+    rounds_per_dispatch: at most, in one call of the compiled program, between which a run can be stopped; 0, the
+      default, for as many as take 10 seconds, as measured. The numbers are the same either way.
     students: "alternating", a turn for each; or "joint", one turn in which all learn from the same images.
     patience: evaluations in a row that no student may better its best top-1 on the first split before the run ends
       early; 0 for never.
@@ -141,15 +142,15 @@ class ScheduleConfig:
 
     epochs: int = 100
     rounds_per_epoch: int = 100
-    rounds_per_dispatch: int = 100
+    rounds_per_dispatch: int = 0
     students: str = "alternating"
     patience: int = 0
 
     def __post_init__(self):
-        for key in ("epochs", "patience"):
+        for key in ("epochs", "patience", "rounds_per_dispatch"):
             _check(key, getattr(self, key), getattr(self, key) >= 0, "a whole number, at least 0")
         _check("students", self.students, self.students in ("alternating", "joint"), "alternating or joint")
-        _check_counts(self, "rounds_per_epoch", "rounds_per_dispatch")
+        _check_counts(self, "rounds_per_epoch")
 
 
 @dataclass(frozen=True)

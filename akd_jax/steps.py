@@ -1,9 +1,11 @@
 """Steps made of steps."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
-from akd_jax.types import Step
+from akd_jax.types import AKDState, Array, Metrics, Step, Variables
 
 
 def repeat(step: Step, times: int) -> Step:
@@ -48,3 +50,25 @@ def run_rounds(round: Step, num_rounds: int) -> Step:
         return jax.lax.scan(body, state, keys)
 
     return rounds
+
+
+def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, Array, Array], tuple[AKDState, Metrics]]:
+    """`run_rounds` for a number of rounds that is an argument: (state, teacher, key, rounds [] int32) -> the same.
+
+    Metrics are [most], of which the first `rounds` were played; the others are 0. One program plays any number up to
+    `most`, so how many are played at a time leaves no trace in the numbers: programs of one round and of ten round
+    differently, since XLA takes apart a loop that it knows to turn once.
+    """
+
+    def rounds_of(state, teacher, key, rounds):
+        def body(i, played):
+            state, kept = played
+            state, metrics = round(state, teacher, jax.random.fold_in(key, state.step))
+            kept = jax.tree.map(lambda values, value: values.at[i].set(value), kept, metrics)
+            return state.replace(step=state.step + 1), kept
+
+        _, metrics = jax.eval_shape(round, state, teacher, key)
+        nothing = jax.tree.map(lambda metric: jnp.zeros((most, *metric.shape), metric.dtype), metrics)
+        return jax.lax.fori_loop(0, rounds, body, (state, nothing))
+
+    return rounds_of

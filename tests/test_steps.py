@@ -1,5 +1,7 @@
 """Combinators: on a step whose arithmetic a person can do, and on a real game."""
 
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ from hlo import CANONICAL, convolution_labels
 from jax import export
 from tiny_game import equal, make_game
 
-from akd_jax.steps import in_turn, repeat, run_rounds
+from akd_jax.steps import in_turn, repeat, run_rounds, run_rounds_up_to
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -70,25 +72,41 @@ def test_five_and_five_rounds_are_ten_bitwise(game):
     assert at_once.step == 10
 
 
-def test_one_trace_for_each_student_and_length(game):
+@pytest.mark.parametrize("at_a_time", [1, 2, 5, 10])
+def test_one_program_plays_any_number_of_rounds_with_the_same_numbers_bitwise(game, at_a_time):
+    round, key = game.method.turns["large"].round, jax.random.key(3)
+    wanted, metrics = jax.jit(run_rounds(round, 10))(game.state, game.teacher_variables, key)
+    program, state, parts = jax.jit(run_rounds_up_to(round, 10)), game.state, []
+    for _ in range(10 // at_a_time):
+        state, part = program(state, game.teacher_variables, key, jnp.int32(at_a_time))
+        parts.append(jax.tree.map(lambda values: values[:at_a_time], part))
+        assert not any(values[at_a_time:].any() for values in jax.tree.leaves(part))
+    assert equal(state, wanted)
+    assert equal(metrics, jax.tree.map(lambda *each: jnp.concatenate(each), *parts))
+
+
+def test_one_trace_for_each_student_whatever_the_number_of_rounds(game):
     key, state = jax.random.key(0), game.state
     for turn in game.method.turns.values():
         chex.clear_trace_counter()
-        program = jax.jit(chex.assert_max_traces(run_rounds(turn.round, 2), n=1), donate_argnums=0)
-        for _ in range(3):
-            state, _ = program(jax.tree.map(jnp.copy, state), game.teacher_variables, key)
-    assert state.step == 6 * 2
+        program = jax.jit(chex.assert_max_traces(run_rounds_up_to(turn.round, 3), n=1), donate_argnums=0)
+        for rounds in (1, 2, 3):
+            state, _ = program(jax.tree.map(jnp.copy, state), game.teacher_variables, key, jnp.int32(rounds))
+    assert state.step == 2 * (1 + 2 + 3)
 
 
 def test_no_key_is_used_twice(game):
+    round = game.method.turns["large"].round
     with jax.debug_key_reuse(True):
-        run_rounds(game.method.turns["large"].round, 2)(game.state, game.teacher_variables, jax.random.key(0))
+        for rounds in (run_rounds(round, 2), partial(run_rounds_up_to(round, 2), rounds=jnp.int32(2))):
+            rounds(game.state, game.teacher_variables, jax.random.key(0))
 
 
 def test_compiled_rounds_have_only_canonical_convolutions(game):
     for turn in game.method.turns.values():
-        program = jax.jit(run_rounds(turn.round, 2)).lower(game.state, game.teacher_variables, jax.random.key(0))
-        assert convolution_labels(program.compile()) == CANONICAL
+        for rounds in (run_rounds(turn.round, 2), partial(run_rounds_up_to(turn.round, 2), rounds=jnp.int32(2))):
+            program = jax.jit(rounds).lower(game.state, game.teacher_variables, jax.random.key(0))
+            assert convolution_labels(program.compile()) == CANONICAL
 
 
 def test_a_round_lowers_for_accelerators(game):
