@@ -52,6 +52,27 @@ def run_rounds(round: Step, num_rounds: int) -> Step:
     return rounds
 
 
+def members(step: Step) -> Step:
+    """One step for many games: state and key have a leading axis of members, the teacher is everybody's; metrics too.
+
+    A member has a key of its own, and numbers of its own wherever its state has them: weights, or hyper-parameters that
+    an optimizer keeps in its state. `jax.vmap(method.init)(keys)` makes such a state. It goes round everything else
+    (`members(run_rounds(...))`), since every member counts its own rounds.
+
+    Members take the step together (`jax.vmap`), but on CPU one after another: there XLA makes of convolutions with
+    a kernel a member grouped ones, which are 4 to 9 times slower a member.
+    """
+    together = jax.vmap(step, (0, None, 0))
+
+    def one_after_another(states, teacher, keys):
+        return jax.lax.map(lambda member: step(member[0], teacher, member[1]), (states, keys))
+
+    def stepped(states, teacher, keys):
+        return jax.lax.platform_dependent(states, teacher, keys, cpu=one_after_another, default=together)
+
+    return stepped
+
+
 def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, Array, Array], tuple[AKDState, Metrics]]:
     """`run_rounds` for a number of rounds that is an argument: (state, teacher, key, rounds [] int32) -> the same.
 

@@ -6,11 +6,11 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
-from hlo import CANONICAL, convolution_labels
+from hlo import CANONICAL, convolution_groups, convolution_labels
 from jax import export
 from tiny_game import equal, make_game
 
-from akd_jax.steps import in_turn, repeat, run_rounds, run_rounds_up_to
+from akd_jax.steps import in_turn, members, repeat, run_rounds, run_rounds_up_to
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -119,3 +119,51 @@ def test_a_round_lowers_for_accelerators(game):
     exported = export.export(jax.jit(from_key_data), platforms=["cuda", "tpu"])
     module = exported(game.state, game.teacher_variables, data)
     assert set(module.platforms) == {"cuda", "tpu"}
+
+
+@pytest.fixture(scope="module")
+def three(game):
+    """(their states, their keys, the rounds that each plays)."""
+    states = jax.vmap(game.method.init)(jax.random.split(jax.random.key(0), 3))
+    return states, jax.random.split(jax.random.key(3), 3), run_rounds(game.method.turns["large"].round, 2)
+
+
+def member(i, tree):
+    return jax.tree.map(lambda leaf: leaf[i], tree)
+
+
+def test_members_begin_as_they_would_alone(game, three):
+    for i, key in enumerate(jax.random.split(jax.random.key(0), 3)):
+        chex.assert_trees_all_close(member(i, three[0]), game.method.init(key), rtol=1e-6)
+
+
+def test_members_play_as_they_would_alone(game, three):
+    """On CPU bitwise, since they play one after another; and in forms that are fast there."""
+    states, keys, rounds = three
+    program = jax.jit(members(rounds)).lower(states, game.teacher_variables, keys).compile()
+    together, alone = program(states, game.teacher_variables, keys), jax.jit(rounds)
+    for i, key in enumerate(keys):
+        assert equal(member(i, together), alone(member(i, states), game.teacher_variables, key))
+    assert convolution_labels(program) == CANONICAL and convolution_groups(program) == {1}
+
+
+def test_a_plain_vmap_makes_grouped_convolutions(game, three):
+    """What members of a step are spared on CPU; where XLA no longer does it, `members` may be a vmap alone."""
+    states, keys, rounds = three
+    program = jax.jit(jax.vmap(rounds, (0, None, 0))).lower(states, game.teacher_variables, keys).compile()
+    assert convolution_groups(program) > {1}
+
+
+def test_members_move_together_on_an_accelerator(game, three):
+    states, keys, rounds = three
+
+    def lowered(step, platform):
+        def from_key_data(states, teacher, data):
+            return step(states, teacher, jax.random.wrap_key_data(data))
+
+        arguments = states, game.teacher_variables, jax.random.key_data(keys)
+        return str(export.export(jax.jit(from_key_data), platforms=[platform])(*arguments).mlir_module())
+
+    grouped = f"feature_group_count = {len(keys)} "
+    assert grouped in lowered(members(rounds), "cuda") and grouped in lowered(members(rounds), "tpu")
+    assert grouped not in lowered(members(rounds), "cpu")
