@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
-from akd_jax.methods.adversarial import Match, generator_step, student_step
+from akd_jax.methods.match import Match, generator_step, student_step
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, sgd
