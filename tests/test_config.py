@@ -124,6 +124,8 @@ def test_wrong_type(key, value):
         ("schedule__rounds_per_epoch", 0),
         ("schedule__rounds_per_dispatch", -1),
         ("adversarial__student_steps", 0),
+        ("adversarial__teacher_steps", 0),
+        ("adversarial__teacher_steps", 4),
         ("adversarial__temperature", 0.0),
         ("adversarial__diversity_weight", -1.0),
         ("adversarial__temperature", math.nan),

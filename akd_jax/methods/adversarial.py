@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.match import Match, generator_step, no_penalty, student_step
+from akd_jax.methods.match import Match, generator_step, many_student_steps, no_penalty, student_step
 from akd_jax.methods.players import BATCH_STATS, new_player
 from akd_jax.objectives import Objective
 from akd_jax.steps import in_turn, repeat
@@ -33,6 +33,7 @@ def adversarial(
     batch_size: int,
     student_steps: int,
     rounds: int,
+    teacher_steps: int = 1,
     turns: Sequence[Sequence[str]] = (),
     other_player: str = "moving",
     image_penalty: Callable[[Array], Array | float] = no_penalty,
@@ -41,6 +42,7 @@ def adversarial(
 
     sample_latents: (key, *, num) -> latents [num, Z]. batch_size: images a step.
     rounds: of each turn in the whole run, which sizes the optimizers' schedules.
+    teacher_steps: of how many student steps the teacher looks at the images in one batch; a divisor of student_steps.
     turns: the students of each turn, which learn from the same images; none stands for a turn for each student.
     other_player: a name of BATCH_STATS. The seed and DFAD keep both players in training mode throughout, so
       a student step moves the generator's running statistics and a generator step the student's ("moving").
@@ -55,8 +57,13 @@ def adversarial(
     def turn(names: Sequence[str]) -> Turn:
         match = Match(teacher, {name: students[name] for name in names}, generator, objective, latents)
         student = student_step(match, of_student, generator_mode=mode)
+        learning = repeat(student, student_steps)
+        if teacher_steps > 1:
+            learning = many_student_steps(
+                match, of_student, generator_mode=mode, times=student_steps, at_once=teacher_steps
+            )
         opponent = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
-        round = in_turn(repeat(student, student_steps), opponent)
+        round = in_turn(learning, opponent)
         steps = {"student_step": student, "generator_step": opponent}
         return Turn(round, steps, students=tuple(names), teacher_queries=(student_steps + 1) * batch_size)
 

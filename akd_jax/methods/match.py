@@ -8,7 +8,7 @@ import optax
 
 from akd_jax.methods.players import moved
 from akd_jax.objectives import Objective
-from akd_jax.types import AKDState, Array, Network, NetworkState, Outputs, Step, Variables
+from akd_jax.types import AKDState, Array, Metrics, Network, NetworkState, Outputs, Step, Variables
 
 
 class Match(NamedTuple):
@@ -24,7 +24,54 @@ class Match(NamedTuple):
 def student_step(match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable) -> Step:
     """Each student takes one step down on one fresh batch of images; metrics: student_loss of each."""
 
-    def learn(student: Network, player: NetworkState, images: Array, target: Outputs) -> tuple[NetworkState, Array]:
+    def step(state: AKDState, teacher_variables: Variables, key: Array):
+        state, images = _draw(match, state, key, generator_mode=generator_mode)
+        target, _ = match.teacher.apply(teacher_variables, images, train=False)
+        return _learn(match, state, images, target, optimizer=optimizer)
+
+    return step
+
+
+def many_student_steps(
+    match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable, times: int, at_once: int
+) -> Step:
+    """`repeat(student_step(...), times)` with a teacher that looks at the images of `at_once` steps in one batch.
+
+    Exact but for rounding: the generator's parameters stand still meanwhile, its running statistics move from step to
+    step all the same, and the frozen teacher sees every image by itself. `at_once` divides `times`.
+    """
+
+    def some(state: AKDState, teacher_variables: Variables, keys: Array):
+        state, images = jax.lax.scan(
+            lambda state, key: _draw(match, state, key, generator_mode=generator_mode), state, keys
+        )
+        target, _ = match.teacher.apply(teacher_variables, images.reshape(-1, *images.shape[2:]), train=False)
+        # Without the statistics of batch norms' inputs, which are of all these batches together.
+        targets = Outputs(*(each.reshape(*images.shape[:2], -1) for each in (target.logits, target.features)), {})
+        return jax.lax.scan(
+            lambda state, seen: _learn(match, state, *seen, optimizer=optimizer), state, (images, targets)
+        )
+
+    def steps(state: AKDState, teacher_variables: Variables, key: Array):
+        keys = jax.random.split(key, (times // at_once, at_once))
+        state, metrics = jax.lax.scan(lambda state, keys: some(state, teacher_variables, keys), state, keys)
+        return state, jax.tree.map(lambda values: values.mean((0, 1)), metrics)
+
+    return steps
+
+
+def _draw(match: Match, state: AKDState, key: Array, *, generator_mode: Callable) -> tuple[AKDState, Array]:
+    """A batch of images, with the generator's running statistics moved as its mode wants it."""
+    images, stats = generator_mode(match.generator, state.generator.variables, match.sample_latents(key))
+    return state.replace(generator=state.generator.replace(batch_stats=stats)), images
+
+
+def _learn(
+    match: Match, state: AKDState, images: Array, target: Outputs, *, optimizer: optax.GradientTransformation
+) -> tuple[AKDState, Metrics]:
+    """Each student one step nearer to what the teacher says of these images."""
+
+    def learn(student: Network, player: NetworkState) -> tuple[NetworkState, Array]:
         def loss(params):
             outputs, batch_stats = student.apply(Variables(params, player.batch_stats), images, train=True)
             return match.objective.student_loss(target, outputs).mean(), batch_stats
@@ -32,20 +79,10 @@ def student_step(match: Match, optimizer: optax.GradientTransformation, *, gener
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
         return moved(player, gradients, batch_stats, optimizer), value
 
-    def step(state: AKDState, teacher_variables: Variables, key: Array):
-        latents = match.sample_latents(key)
-        images, generator_stats = generator_mode(match.generator, state.generator.variables, latents)
-        target, _ = match.teacher.apply(teacher_variables, images, train=False)
-        learnt = {
-            name: learn(student, state.students[name], images, target) for name, student in match.students.items()
-        }
-        state = state.replace(
-            students={**state.students, **{name: player for name, (player, _) in learnt.items()}},
-            generator=state.generator.replace(batch_stats=generator_stats),
-        )
-        return state, {"student_loss": {name: value for name, (_, value) in learnt.items()}}
-
-    return step
+    learnt = {name: learn(student, state.students[name]) for name, student in match.students.items()}
+    players = {name: player for name, (player, _) in learnt.items()}
+    losses = {name: value for name, (_, value) in learnt.items()}
+    return state.replace(students={**state.students, **players}), {"student_loss": losses}
 
 
 def no_penalty(images: Array) -> float:
