@@ -1,7 +1,7 @@
 """What a run tells the person who started it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,6 @@ from akd_jax.config import Config
 from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
-from akd_jax.schedule import Dispatch
 from akd_jax.summary import device
 
 say = tqdm.write  # plain lines that do not tear a progress bar
@@ -43,14 +42,15 @@ def report_teacher(judges: Evaluation) -> None:
     say(f"teacher's top-1: {accuracy or 'not measured'}")
 
 
-def announce_cost(run: Run, plan: Sequence[Dispatch], programs: Mapping[Any, Any]) -> None:
-    """Memory and time of what is to come."""
-    if not plan:
+def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
+    """Memory and time of what is to come after that round."""
+    if not programs:
         return
     memory = max(_bytes(program) for program in programs.values())
-    flops = sum(dispatch.rounds * run.flops[dispatch.turn] for dispatch in plan)
+    rounds = run.schedule.rounds - after
+    flops = run.spent(run.schedule.rounds)[1] - run.spent(after)[1]
     speed = _matmul_flops_per_second()
-    say(f"{sum(d.rounds for d in plan)} rounds in {len(plan)} dispatches, memory {memory / 2**20:,.0f} MiB")
+    say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB")
     say(
         f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
         "device reaches in a matrix product; a measured estimate follows the first epoch"

@@ -83,6 +83,7 @@ def _adversarial(config: Config) -> dict[str, Any]:
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,
         "student_steps": own.student_steps,
+        "teacher_steps": own.teacher_steps,
         **penalty,
     }
 

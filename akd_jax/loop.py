@@ -1,11 +1,13 @@
 """The one host loop: between compiled dispatches it measures, writes, saves and draws."""
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -21,12 +23,12 @@ from akd_jax.judge import Evaluation, Judge, evaluation
 from akd_jax.progress import Progress
 from akd_jax.recorder import Recorder
 from akd_jax.run import Run, prepare
-from akd_jax.schedule import Dispatch, dispatches
-from akd_jax.steps import run_rounds
+from akd_jax.schedule import Dispatch, next_dispatch
+from akd_jax.steps import run_rounds_up_to
 from akd_jax.types import AKDState, Metrics
 
-Programs = dict[tuple[str, int], Any]
-"""(turn, rounds) -> the compiled dispatch."""
+Programs = dict[str, Any]
+"""Turn -> its compiled dispatch, of any number of rounds up to an epoch's."""
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
@@ -40,8 +42,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
     introduce(run)
     if dry_run:
-        plan = list(dispatches(run.schedule))
-        announce_cost(run, plan, _compile(run, plan, state))
+        announce_cost(run, _compile(run, state), after=0)
         return
     directory.mkdir(parents=True, exist_ok=True)
     with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
@@ -60,19 +61,24 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
 
 def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
     """From here to the end of the run, with at least one evaluation."""
-    plan = list(dispatches(run.schedule, now.round))
     judges = evaluation(run)
     report_teacher(judges)
-    programs = _compile(run, plan, now.state)
-    announce_cost(run, plan, programs)
+    programs = _compile(run, now.state) if now.round < run.schedule.rounds else {}
+    announce_cost(run, programs, after=now.round)
+    paces: dict[str, float] = {}
     with (
         Recorder(run, after=now.round) as recorder,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
-        if not plan:
+        if not programs:
             progress.save(checkpoints, _conclude(run, now, judges, recorder))
-        for dispatch in plan:
-            now = _dispatch(run, now, dispatch, programs[dispatch.turn, dispatch.rounds], recorder)
+        while now.round < run.schedule.rounds:
+            dispatch = next_dispatch(run.schedule, now.round, paces)
+            before = now.seconds
+            now = _dispatch(run, now, dispatch, programs[dispatch.turn], recorder)
+            # The first call of any program is slow and tells nothing.
+            known = dispatch.turn in paces
+            paces[dispatch.turn] = (now.seconds - before) / dispatch.rounds if known else math.inf
             bar.update(dispatch.rounds)
             epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
             if now.round == run.schedule.rounds or (not rest and epoch % run.config.evaluation.every_epochs == 0):
@@ -83,26 +89,26 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
                     break
 
 
-def _compile(run: Run, plan: Sequence[Dispatch], state: AKDState) -> Programs:
-    turns = run.experiment.method.turns
+def _compile(run: Run, state: AKDState) -> Programs:
     return {
-        (turn, rounds): compiled(
-            run_rounds(turns[turn].round, rounds),
+        name: compiled(
+            run_rounds_up_to(turn.round, run.schedule.rounds_per_epoch),
             state,
             run.teacher_variables,
             run.game_key,
+            jnp.int32(0),
             options=run.options,
             donate=0,
         )
-        for turn, rounds in dict.fromkeys((dispatch.turn, dispatch.rounds) for dispatch in plan)
+        for name, turn in run.experiment.method.turns.items()
     }
 
 
 def _dispatch(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder) -> Progress:
-    """Plays the rounds of one compiled program and records them."""
+    """Plays the rounds of one call of a compiled program and records them."""
     started = time.monotonic()
-    state, played = program(now.state, run.teacher_variables, run.game_key)
-    played = jax.device_get(played)
+    state, played = program(now.state, run.teacher_variables, run.game_key, jnp.int32(dispatch.rounds))
+    played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
     series = {name: _of_student(played, name) for name in run.experiment.method.turns[dispatch.turn].students}
     for name, values in series.items():

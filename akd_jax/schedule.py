@@ -1,15 +1,21 @@
 """When each player moves: rounds in dispatches, dispatches in epochs.
 
 An epoch plays `rounds_per_epoch` rounds of every turn in order. A dispatch is a run of rounds of one turn
-that is one compiled program; between dispatches the host may write, evaluate and save.
+that is one call of a compiled program; between dispatches the host may write, evaluate and save.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
+
+DISPATCH_SECONDS = 10.0
+"""What a dispatch should take at most. The host cannot answer a signal while one runs, and whoever stops a run waits
+30 s before it kills: a third of that leaves time to finish and save, also where a dispatch takes longer than the last.
+What the host does in between takes milliseconds, so longer ones would gain nothing."""
 
 
 class Schedule(NamedTuple):
-    """turns: their names in order. rounds_per_epoch: of each turn. rounds_per_dispatch: at most."""
+    """turns: their names in order. rounds_per_epoch: of each turn. rounds_per_dispatch: at most; 0 for what fits."""
 
     turns: tuple[str, ...]
     epochs: int
@@ -40,14 +46,25 @@ class Dispatch(NamedTuple):
         return self.start + self.rounds
 
 
-def dispatches(schedule: Schedule, start: int = 0) -> Iterator[Dispatch]:
-    """The rest of the run from round `start` on. A dispatch never crosses a turn's end."""
+def next_dispatch(schedule: Schedule, start: int, paces: Mapping[str, float]) -> Dispatch:
+    """What to play from round `start` on. A dispatch never crosses a turn's end.
+
+    paces: seconds that a round takes, by turn. Where the schedule leaves it open, a turn whose pace is not known yet
+    plays one round.
+    """
     turns, per_epoch = schedule.turns, schedule.rounds_per_epoch
-    while start < schedule.rounds:
-        played = start // per_epoch
-        rounds = min(schedule.rounds_per_dispatch, per_epoch - start % per_epoch)
-        yield Dispatch(turns[played % len(turns)], played // len(turns), start, rounds)
-        start += rounds
+    played, after = divmod(start, per_epoch)
+    turn = turns[played % len(turns)]
+    rounds = schedule.rounds_per_dispatch or fitting(paces.get(turn, math.inf), per_epoch)
+    return Dispatch(turn, played // len(turns), start, min(rounds, per_epoch - after))
+
+
+def fitting(seconds_per_round: float, rounds_per_epoch: int) -> int:
+    """How many rounds fit into DISPATCH_SECONDS, at least one, so that an epoch's dispatches are about equally long."""
+    if seconds_per_round * rounds_per_epoch <= DISPATCH_SECONDS:
+        return rounds_per_epoch
+    most = max(1, int(DISPATCH_SECONDS / seconds_per_round))
+    return math.ceil(rounds_per_epoch / math.ceil(rounds_per_epoch / most))
 
 
 def rounds_by_turn(schedule: Schedule, played: int) -> dict[str, int]:

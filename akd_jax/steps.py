@@ -1,9 +1,11 @@
 """Steps made of steps."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
-from akd_jax.types import Step
+from akd_jax.types import AKDState, Array, Metrics, Step, Variables
 
 
 def repeat(step: Step, times: int) -> Step:
@@ -48,3 +50,46 @@ def run_rounds(round: Step, num_rounds: int) -> Step:
         return jax.lax.scan(body, state, keys)
 
     return rounds
+
+
+def members(step: Step) -> Step:
+    """One step for many games: state and key have a leading axis of members, the teacher is everybody's; metrics too.
+
+    A member has a key of its own, and numbers of its own wherever its state has them: weights, or hyper-parameters that
+    an optimizer keeps in its state. `jax.vmap(method.init)(keys)` makes such a state. It goes round everything else
+    (`members(run_rounds(...))`), since every member counts its own rounds.
+
+    Members take the step together (`jax.vmap`), but on CPU one after another: there XLA makes of convolutions with
+    a kernel a member grouped ones, which are 4 to 9 times slower a member.
+    """
+    together = jax.vmap(step, (0, None, 0))
+
+    def one_after_another(states, teacher, keys):
+        return jax.lax.map(lambda member: step(member[0], teacher, member[1]), (states, keys))
+
+    def stepped(states, teacher, keys):
+        return jax.lax.platform_dependent(states, teacher, keys, cpu=one_after_another, default=together)
+
+    return stepped
+
+
+def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, Array, Array], tuple[AKDState, Metrics]]:
+    """`run_rounds` for a number of rounds that is an argument: (state, teacher, key, rounds [] int32) -> the same.
+
+    Metrics are [most], of which the first `rounds` were played; the others are 0. One program plays any number up to
+    `most`, so how many are played at a time leaves no trace in the numbers: programs of one round and of ten round
+    differently, since XLA takes apart a loop that it knows to turn once.
+    """
+
+    def rounds_of(state, teacher, key, rounds):
+        def body(i, played):
+            state, kept = played
+            state, metrics = round(state, teacher, jax.random.fold_in(key, state.step))
+            kept = jax.tree.map(lambda values, value: values.at[i].set(value), kept, metrics)
+            return state.replace(step=state.step + 1), kept
+
+        _, metrics = jax.eval_shape(round, state, teacher, key)
+        nothing = jax.tree.map(lambda metric: jnp.zeros((most, *metric.shape), metric.dtype), metrics)
+        return jax.lax.fori_loop(0, rounds, body, (state, nothing))
+
+    return rounds_of

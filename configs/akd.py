@@ -35,7 +35,7 @@ def cifar100() -> dict[str, Any]:
         "image_size": 32,
         "generator": {"latents": 100, "width": 64},
         "adversarial": {"objective": "l1", "student_steps": 15},
-        "schedule": {"epochs": 100, "rounds_per_epoch": 100, "rounds_per_dispatch": 20},
+        "schedule": {"epochs": 100, "rounds_per_epoch": 100},
         # The seed's subsets of the test images, the first of which picked its best, and all of them.
         "evaluation": {"data": "cifar100", "splits": ("seed:20%", "seed:10%", "test"), "every_epochs": 1},
     }
@@ -57,7 +57,7 @@ def digits() -> dict[str, Any]:
         "image_size": 16,
         "generator": {"latents": 64, "width": 32},
         "adversarial": {"objective": "l1", "student_steps": 15},
-        "schedule": {"epochs": 10, "rounds_per_epoch": 12, "rounds_per_dispatch": 12},
+        "schedule": {"epochs": 10, "rounds_per_epoch": 12},
         "evaluation": {
             "data": "digits",
             "splits": ("validation",),

@@ -47,7 +47,7 @@ def _released(name: str, data: str) -> dict[str, Any]:
         "image_size": 32,
         "generator": {"latents": 256, "width": 64},
         "adversarial": {"objective": "l1", "student_steps": 5},
-        "schedule": {"epochs": 500, "rounds_per_epoch": 50, "rounds_per_dispatch": 50},
+        "schedule": {"epochs": 500, "rounds_per_epoch": 50},
         "evaluation": {"data": data, "splits": ("test",), "every_epochs": 1},
     }
 
@@ -70,7 +70,7 @@ def resnet20() -> dict[str, Any]:
         "image_size": 32,
         "generator": {"latents": 256, "width": 32},
         "adversarial": {"objective": "l1", "student_steps": 5},
-        "schedule": {"epochs": 40, "rounds_per_epoch": 75, "rounds_per_dispatch": 25},
+        "schedule": {"epochs": 40, "rounds_per_epoch": 75},
         "evaluation": {"data": "cifar10", "splits": ("test[:20%]",), "final_splits": ("test",)},
     }
 

@@ -53,6 +53,10 @@ def test_the_objective_and_its_temperature_reach_the_method(changes, wanted):
     assert float(objective.generator_loss(teacher, student)[0]) == pytest.approx(-wanted, rel=1e-5)
 
 
+def test_the_teachers_steps_reach_the_method():
+    assert METHOD_SETTINGS[METHODS["akd"]](config(adversarial={"teacher_steps": 5}))["teacher_steps"] == 5
+
+
 def test_log_l1_is_the_generators_alone():
     objective = METHOD_SETTINGS[METHODS["akd"]](config(adversarial={"objective": "log_l1"}))["objective"]
     teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))

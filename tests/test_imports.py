@@ -52,7 +52,7 @@ ARROWS = {
     "summary": "akd_jax progress run",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "checkpoint config config_dict errors experiment files progress teacher teacher_files workdir",
-    "briefing": "config judge progress run schedule summary",
+    "briefing": "config judge progress run summary",
     "examination": "compilation data errors evaluate judge models saved_run teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "loop": "briefing checkpoint compilation config config_dict errors evaluate files judge metrics progress recorder "

@@ -1,14 +1,16 @@
 """Combinators: on a step whose arithmetic a person can do, and on a real game."""
 
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
 import pytest
-from hlo import CANONICAL, convolution_labels
+from hlo import CANONICAL, convolution_groups, convolution_labels
 from jax import export
 from tiny_game import equal, make_game
 
-from akd_jax.steps import in_turn, repeat, run_rounds
+from akd_jax.steps import in_turn, members, repeat, run_rounds, run_rounds_up_to
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -70,25 +72,41 @@ def test_five_and_five_rounds_are_ten_bitwise(game):
     assert at_once.step == 10
 
 
-def test_one_trace_for_each_student_and_length(game):
+@pytest.mark.parametrize("at_a_time", [1, 2, 5, 10])
+def test_one_program_plays_any_number_of_rounds_with_the_same_numbers_bitwise(game, at_a_time):
+    round, key = game.method.turns["large"].round, jax.random.key(3)
+    wanted, metrics = jax.jit(run_rounds(round, 10))(game.state, game.teacher_variables, key)
+    program, state, parts = jax.jit(run_rounds_up_to(round, 10)), game.state, []
+    for _ in range(10 // at_a_time):
+        state, part = program(state, game.teacher_variables, key, jnp.int32(at_a_time))
+        parts.append(jax.tree.map(lambda values: values[:at_a_time], part))
+        assert not any(values[at_a_time:].any() for values in jax.tree.leaves(part))
+    assert equal(state, wanted)
+    assert equal(metrics, jax.tree.map(lambda *each: jnp.concatenate(each), *parts))
+
+
+def test_one_trace_for_each_student_whatever_the_number_of_rounds(game):
     key, state = jax.random.key(0), game.state
     for turn in game.method.turns.values():
         chex.clear_trace_counter()
-        program = jax.jit(chex.assert_max_traces(run_rounds(turn.round, 2), n=1), donate_argnums=0)
-        for _ in range(3):
-            state, _ = program(jax.tree.map(jnp.copy, state), game.teacher_variables, key)
-    assert state.step == 6 * 2
+        program = jax.jit(chex.assert_max_traces(run_rounds_up_to(turn.round, 3), n=1), donate_argnums=0)
+        for rounds in (1, 2, 3):
+            state, _ = program(jax.tree.map(jnp.copy, state), game.teacher_variables, key, jnp.int32(rounds))
+    assert state.step == 2 * (1 + 2 + 3)
 
 
 def test_no_key_is_used_twice(game):
+    round = game.method.turns["large"].round
     with jax.debug_key_reuse(True):
-        run_rounds(game.method.turns["large"].round, 2)(game.state, game.teacher_variables, jax.random.key(0))
+        for rounds in (run_rounds(round, 2), partial(run_rounds_up_to(round, 2), rounds=jnp.int32(2))):
+            rounds(game.state, game.teacher_variables, jax.random.key(0))
 
 
 def test_compiled_rounds_have_only_canonical_convolutions(game):
     for turn in game.method.turns.values():
-        program = jax.jit(run_rounds(turn.round, 2)).lower(game.state, game.teacher_variables, jax.random.key(0))
-        assert convolution_labels(program.compile()) == CANONICAL
+        for rounds in (run_rounds(turn.round, 2), partial(run_rounds_up_to(turn.round, 2), rounds=jnp.int32(2))):
+            program = jax.jit(rounds).lower(game.state, game.teacher_variables, jax.random.key(0))
+            assert convolution_labels(program.compile()) == CANONICAL
 
 
 def test_a_round_lowers_for_accelerators(game):
@@ -101,3 +119,51 @@ def test_a_round_lowers_for_accelerators(game):
     exported = export.export(jax.jit(from_key_data), platforms=["cuda", "tpu"])
     module = exported(game.state, game.teacher_variables, data)
     assert set(module.platforms) == {"cuda", "tpu"}
+
+
+@pytest.fixture(scope="module")
+def three(game):
+    """(their states, their keys, the rounds that each plays)."""
+    states = jax.vmap(game.method.init)(jax.random.split(jax.random.key(0), 3))
+    return states, jax.random.split(jax.random.key(3), 3), run_rounds(game.method.turns["large"].round, 2)
+
+
+def member(i, tree):
+    return jax.tree.map(lambda leaf: leaf[i], tree)
+
+
+def test_members_begin_as_they_would_alone(game, three):
+    for i, key in enumerate(jax.random.split(jax.random.key(0), 3)):
+        chex.assert_trees_all_close(member(i, three[0]), game.method.init(key), rtol=1e-6)
+
+
+def test_members_play_as_they_would_alone(game, three):
+    """On CPU bitwise, since they play one after another; and in forms that are fast there."""
+    states, keys, rounds = three
+    program = jax.jit(members(rounds)).lower(states, game.teacher_variables, keys).compile()
+    together, alone = program(states, game.teacher_variables, keys), jax.jit(rounds)
+    for i, key in enumerate(keys):
+        assert equal(member(i, together), alone(member(i, states), game.teacher_variables, key))
+    assert convolution_labels(program) == CANONICAL and convolution_groups(program) == {1}
+
+
+def test_a_plain_vmap_makes_grouped_convolutions(game, three):
+    """What members of a step are spared on CPU; where XLA no longer does it, `members` may be a vmap alone."""
+    states, keys, rounds = three
+    program = jax.jit(jax.vmap(rounds, (0, None, 0))).lower(states, game.teacher_variables, keys).compile()
+    assert convolution_groups(program) > {1}
+
+
+def test_members_move_together_on_an_accelerator(game, three):
+    states, keys, rounds = three
+
+    def lowered(step, platform):
+        def from_key_data(states, teacher, data):
+            return step(states, teacher, jax.random.wrap_key_data(data))
+
+        arguments = states, game.teacher_variables, jax.random.key_data(keys)
+        return str(export.export(jax.jit(from_key_data), platforms=[platform])(*arguments).mlir_module())
+
+    grouped = f"feature_group_count = {len(keys)} "
+    assert grouped in lowered(members(rounds), "cuda") and grouped in lowered(members(rounds), "tpu")
+    assert grouped not in lowered(members(rounds), "cpu")

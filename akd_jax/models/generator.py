@@ -5,7 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from akd_jax.models.layers import BatchNorm, Conv, torch_uniform, torch_uniform_bias
+from akd_jax.models.layers import BatchNorm, Conv, Dense, torch_uniform, torch_uniform_bias
 from akd_jax.types import Array
 
 
@@ -30,7 +30,7 @@ class GeneratorA(nn.Module):
             return Conv(features, 3, use_bias=True, kernel_init=torch_uniform, dtype=self.dtype, name=name)
 
         start = self.size // 4
-        hidden = nn.Dense(
+        hidden = Dense(
             2 * self.width * start**2,
             kernel_init=torch_uniform,
             bias_init=torch_uniform_bias(latents.shape[-1]),

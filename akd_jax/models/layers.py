@@ -56,6 +56,22 @@ class Conv(nn.Module):
         return outputs if bias is None else add_bias(outputs, bias)
 
 
+class Dense(nn.Module):
+    """[B, I] -> [B, features]: `nn.Dense`, but the bias's gradient is added up in float32 at least."""
+
+    features: int
+    kernel_init: Callable[..., Array] = torch_uniform
+    bias_init: Callable[..., Array] = initializers.zeros
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        kernel = self.param("kernel", self.kernel_init, (inputs.shape[-1], self.features))
+        bias = self.param("bias", self.bias_init, (self.features,))
+        inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
+        return add_bias(inputs @ kernel, bias)
+
+
 def _newest(_, noted: Array) -> Array:
     """What `sow` keeps: the value itself instead of a tuple of all."""
     return noted

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.nn import initializers
 
 from akd_jax.models.convolution import strided
-from akd_jax.models.layers import BatchNorm, Conv, he_normal_fan_out, torch_uniform, torch_uniform_bias
+from akd_jax.models.layers import BatchNorm, Conv, Dense, he_normal_fan_out, torch_uniform, torch_uniform_bias
 from akd_jax.models.pooling import max_pool
 from akd_jax.types import Array
 
@@ -90,7 +90,7 @@ class ResNet(nn.Module):
                     name=f"layer{stage + 1}_{block}",
                 )(hidden, train)
         features = hidden.mean((1, 2))
-        logits = nn.Dense(
+        logits = Dense(
             self.classes,
             kernel_init=self.dense_init,
             bias_init=torch_uniform_bias(features.shape[-1]),

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.layers import BatchNorm, Conv
+from akd_jax.models.layers import BatchNorm, Conv, Dense
 from akd_jax.models.pooling import max_pool
 from akd_jax.types import Array
 
@@ -42,7 +42,7 @@ class VGG(nn.Module):
                 norm = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{3 * layer + 1}")
                 hidden = nn.relu(norm(conv(hidden)))
         features = hidden.mean((1, 2))
-        logits = nn.Dense(
+        logits = Dense(
             self.classes,
             kernel_init=initializers.normal(0.01),
             bias_init=initializers.zeros,

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.layers import BatchNorm, Conv, torch_uniform
+from akd_jax.models.layers import BatchNorm, Conv, Dense, torch_uniform
 from akd_jax.types import Array
 
 
@@ -83,7 +83,7 @@ class WideResNet(nn.Module):
             )(hidden, train)
         hidden = nn.relu(BatchNorm(train, dtype=self.dtype, name="bn1")(hidden))
         features = hidden.mean((1, 2))
-        logits = nn.Dense(
+        logits = Dense(
             self.classes, kernel_init=torch_uniform, bias_init=initializers.zeros, dtype=self.dtype, name="fc"
         )(features)
         wide = jnp.promote_types(logits.dtype, jnp.float32)

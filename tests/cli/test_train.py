@@ -164,6 +164,12 @@ def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, ca
     assert_same_result(run, tmp_path)
 
 
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_rounds_per_dispatch_leave_no_trace_in_the_numbers(run, tmp_path, rounds):
+    assert status(train, *TINY, f"--config.schedule.rounds_per_dispatch={rounds}", "--workdir", tmp_path) == 0
+    assert_same_result(run, tmp_path)
+
+
 def test_students_that_learn_jointly(tmp_path):
     students = "--config.students=('resnet10_8x_w4', 'resnet10_8x_w8')"
     flags = (students, "--config.schedule.students=joint", "--config.schedule.epochs=1")

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
-from akd_jax.methods.adversarial import Match, generator_step, student_step
+from akd_jax.methods.match import Match, generator_step, many_student_steps, student_step
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, sgd
@@ -203,6 +203,40 @@ def test_the_generator_of_a_joint_step_meets_the_mean_disagreement(game):
         for names in (("large", "small"), ("large",), ("small",))
     )
     assert both == pytest.approx((large + small) / 2, rel=1e-5) and large != small
+
+
+@pytest.mark.parametrize(
+    ("at_once", "turns", "other_player"), [(2, (), "moving"), (4, [("large", "small")], "moving"), (2, (), "running")]
+)
+def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_same(at_once, turns, other_player):
+    settings = {"student_steps": 4, "turns": turns, "other_player": other_player,
+                "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS), jnp.float64)}  # fmt: skip
+    with jax.enable_x64(True):
+        one, many = (make_game(**settings, teacher_steps=steps) for steps in (1, at_once))
+        state, teacher = jax.tree.map(doubled, (one.state, one.teacher_variables))
+        name = next(iter(one.method.turns))
+        wanted, found = (jax.jit(g.method.turns[name].round)(state, teacher, jax.random.key(3)) for g in (one, many))
+        assert not equal(wanted[0].students, state.students)
+        assert {leaf.dtype.name for leaf in jax.tree.leaves(wanted[1])} == {"float64"}
+        chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-12)
+
+
+def doubled(leaf):
+    return leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf
+
+
+def test_several_steps_at_once_are_one_pass_of_the_teacher(game):
+    seen = []
+
+    def watching(variables, images, *, train):
+        seen.append(len(images))
+        return game.teacher.apply(variables, images, train=train)
+
+    optimizer = sgd(constant(0.01), momentum=0.9, weight_decay=0.0)
+    watched = match(game, "large")._replace(teacher=game.teacher._replace(apply=watching))
+    step = many_student_steps(watched, optimizer, generator_mode=BATCH_STATS["moving"], times=4, at_once=2)
+    jax.eval_shape(step, game.state, game.teacher_variables, jax.random.key(0))
+    assert seen == [2 * BATCH]
 
 
 def test_schedules_are_as_long_as_the_run():

@@ -1,0 +1,127 @@
+"""A match: students against the generator, and the step of either side."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import optax
+
+from akd_jax.methods.players import moved
+from akd_jax.objectives import Objective
+from akd_jax.types import AKDState, Array, Metrics, Network, NetworkState, Outputs, Step, Variables
+
+
+class Match(NamedTuple):
+    """Students against the generator, all on the same images. sample_latents: (key) -> latents [B, Z]."""
+
+    teacher: Network
+    students: Mapping[str, Network]
+    generator: Network
+    objective: Objective
+    sample_latents: Callable[[Array], Array]
+
+
+def student_step(match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable) -> Step:
+    """Each student takes one step down on one fresh batch of images; metrics: student_loss of each."""
+
+    def step(state: AKDState, teacher_variables: Variables, key: Array):
+        state, images = _draw(match, state, key, generator_mode=generator_mode)
+        target, _ = match.teacher.apply(teacher_variables, images, train=False)
+        return _learn(match, state, images, target, optimizer=optimizer)
+
+    return step
+
+
+def many_student_steps(
+    match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable, times: int, at_once: int
+) -> Step:
+    """`repeat(student_step(...), times)` with a teacher that looks at the images of `at_once` steps in one batch.
+
+    Exact but for rounding: the generator's parameters stand still meanwhile, its running statistics move from step to
+    step all the same, and the frozen teacher sees every image by itself. `at_once` divides `times`.
+    """
+
+    def some(state: AKDState, teacher_variables: Variables, keys: Array):
+        state, images = jax.lax.scan(
+            lambda state, key: _draw(match, state, key, generator_mode=generator_mode), state, keys
+        )
+        target, _ = match.teacher.apply(teacher_variables, images.reshape(-1, *images.shape[2:]), train=False)
+        # Without the statistics of batch norms' inputs, which are of all these batches together.
+        targets = Outputs(*(each.reshape(*images.shape[:2], -1) for each in (target.logits, target.features)), {})
+        return jax.lax.scan(
+            lambda state, seen: _learn(match, state, *seen, optimizer=optimizer), state, (images, targets)
+        )
+
+    def steps(state: AKDState, teacher_variables: Variables, key: Array):
+        keys = jax.random.split(key, (times // at_once, at_once))
+        state, metrics = jax.lax.scan(lambda state, keys: some(state, teacher_variables, keys), state, keys)
+        return state, jax.tree.map(lambda values: values.mean((0, 1)), metrics)
+
+    return steps
+
+
+def _draw(match: Match, state: AKDState, key: Array, *, generator_mode: Callable) -> tuple[AKDState, Array]:
+    """A batch of images, with the generator's running statistics moved as its mode wants it."""
+    images, stats = generator_mode(match.generator, state.generator.variables, match.sample_latents(key))
+    return state.replace(generator=state.generator.replace(batch_stats=stats)), images
+
+
+def _learn(
+    match: Match, state: AKDState, images: Array, target: Outputs, *, optimizer: optax.GradientTransformation
+) -> tuple[AKDState, Metrics]:
+    """Each student one step nearer to what the teacher says of these images."""
+
+    def learn(student: Network, player: NetworkState) -> tuple[NetworkState, Array]:
+        def loss(params):
+            outputs, batch_stats = student.apply(Variables(params, player.batch_stats), images, train=True)
+            return match.objective.student_loss(target, outputs).mean(), batch_stats
+
+        (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
+        return moved(player, gradients, batch_stats, optimizer), value
+
+    learnt = {name: learn(student, state.students[name]) for name, student in match.students.items()}
+    players = {name: player for name, (player, _) in learnt.items()}
+    losses = {name: value for name, (_, value) in learnt.items()}
+    return state.replace(students={**state.students, **players}), {"student_loss": losses}
+
+
+def no_penalty(images: Array) -> float:
+    """Images may be whatever they are."""
+    return 0.0
+
+
+def generator_step(
+    match: Match,
+    optimizer: optax.GradientTransformation,
+    *,
+    student_mode: Callable,
+    image_penalty: Callable[[Array], Array | float] = no_penalty,
+) -> Step:
+    """The generator takes one step against the students; metrics: generator_loss, with the penalty on its images.
+
+    Its loss is the mean over the students.
+    """
+
+    def step(state: AKDState, teacher_variables: Variables, key: Array):
+        player = state.generator
+        latents = match.sample_latents(key)
+
+        def loss(params):
+            images, batch_stats = match.generator.apply(Variables(params, player.batch_stats), latents, train=True)
+            target, _ = match.teacher.apply(teacher_variables, images, train=False)
+            played = {
+                name: student_mode(student, state.students[name].variables, images)
+                for name, student in match.students.items()
+            }
+            losses = [match.objective.generator_loss(target, outputs).mean() for outputs, _ in played.values()]
+            value = sum(losses) / len(losses) + image_penalty(images)
+            return value, (batch_stats, {name: stats for name, (_, stats) in played.items()})
+
+        (value, (batch_stats, stats)), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
+        opponents = {name: state.students[name].replace(batch_stats=moved_to) for name, moved_to in stats.items()}
+        state = state.replace(
+            students={**state.students, **opponents}, generator=moved(player, gradients, batch_stats, optimizer)
+        )
+        return state, {"generator_loss": value}
+
+    return step

@@ -1,0 +1,84 @@
+"""bfloat16 is for the networks' computation: what is kept from round to round, and what it is judged by, is float32."""
+
+import re
+
+import akd
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import export
+
+from akd_jax import teacher_files
+from akd_jax.config_dict import from_dict
+from akd_jax.experiment import build
+from akd_jax.steps import run_rounds
+
+WIDE = {"float32", "int32"}  # int32: what is counted
+
+
+def types(tree):
+    return {leaf.dtype.name for leaf in jax.tree.leaves(tree)}
+
+
+def operations(module, name):
+    """Every operation of that name: the element types of operands and result, as in "bf16 bf16 bf16", and its line."""
+    lines = [line.split(" loc(")[0] for line in module.splitlines() if re.search(rf"stablehlo\.{name}\b", line)]
+    return [(" ".join(re.findall(r"(bf16|f32)>", line.rpartition(" : ")[2])), line) for line in lines]
+
+
+@pytest.fixture(scope="module", params=["bfloat16", "float32"])
+def game(request):
+    """(dtype, experiment, shapes of its first state, teacher's variables)."""
+    config = from_dict(akd.get_config("digits").to_dict() | {"dtype": request.param})
+    info, teacher = teacher_files.load(config.teacher)
+    experiment = build(config, info)
+    return request.param, experiment, jax.eval_shape(experiment.method.init, jax.random.key(0)), teacher
+
+
+@pytest.fixture(scope="module")
+def lowered(game):
+    """A round for CUDA, as text."""
+    _, experiment, state, teacher = game
+    round = run_rounds(next(iter(experiment.method.turns.values())).round, 2)
+
+    def from_key_data(state, teacher, data):
+        return round(state, teacher, jax.random.wrap_key_data(data))
+
+    exported = export.export(jax.jit(from_key_data), platforms=["cuda"])
+    return str(exported(state, teacher, jax.ShapeDtypeStruct((2,), jnp.uint32)).mlir_module())
+
+
+def test_players_and_losses_are_float32(game):
+    _, experiment, state, teacher = game
+    assert types(state) == WIDE
+    for turn in experiment.method.turns.values():
+        moved, metrics = jax.eval_shape(run_rounds(turn.round, 2), state, teacher, jax.random.key(0))
+        assert types(moved) == WIDE and types(metrics) == {"float32"}
+        assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), moved) == jax.tree.map(
+            lambda leaf: (leaf.shape, leaf.dtype), state
+        )
+
+
+def test_what_networks_return_is_float32(game):
+    _, experiment, state, teacher = game
+    images = jax.eval_shape(lambda s, k: experiment.method.sample(s, k, num=3), state, jax.random.key(0))
+    assert types(images) == {"float32"}
+    players = {name: (network, state.students[name].variables) for name, network in experiment.students.items()}
+    for network, variables in [*players.values(), (experiment.teacher, teacher)]:
+        for train in (False, True):
+            apply = lambda v, x, network=network, train=train: network.apply(v, x, train=train)  # noqa: E731
+            outputs, statistics = jax.eval_shape(apply, variables, images)
+            assert types(outputs) == types(statistics) == {"float32"}
+
+
+def test_convolutions_and_products_are_as_wide_as_wanted(game, lowered):
+    short = {"bfloat16": "bf16", "float32": "f32"}[game[0]]
+    for name in ("convolution", "dot_general"):
+        found = {kinds for kinds, _ in operations(lowered, name)}
+        assert found == {" ".join([short] * 3)}
+
+
+def test_sums_over_a_batch_are_float32(lowered):
+    """A number of eight bits to which hundreds are added one by one soon stands still."""
+    narrow = [line for kinds, line in operations(lowered, "reduce") if "bf16" in kinds]
+    assert [line for line in narrow if "dimensions = [0" in line] == []
