@@ -85,7 +85,7 @@ def _teacher_logits(saved: SavedRun, held: Images) -> Array | None:
         return None
     if info.digest != saved.teacher_info.digest:
         return None
-    return _logits(saved.experiment.teacher, variables, held, info)
+    return _logits(saved.experiment.teacher, saved.experiment.freeze(variables), held, info)
 
 
 def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Mapping[str, Any]:

@@ -14,15 +14,20 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
+from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
 
 class Experiment(NamedTuple):
-    """One run's networks and its method."""
+    """One run's networks and its method.
+
+    teacher: frozen, its batch norms folded. freeze: a teacher's variables -> those of `teacher`.
+    """
 
     teacher: Network
+    freeze: Fold
     students: dict[str, Network]
     generator: Network
     method: Method
@@ -39,7 +44,9 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
     networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    return Experiment(teacher_network, networks, generator, method_of(config, teacher_network, networks, generator))
+    images = jax.ShapeDtypeStruct((1, size, size, teacher.channels), jnp.float32)
+    frozen, freeze = fold_batch_norms(teacher_network, images)
+    return Experiment(frozen, freeze, networks, generator, method_of(config, frozen, networks, generator))
 
 
 def method_of(config: Config, teacher: Network, students: Mapping[str, Network], generator: Network) -> Method:

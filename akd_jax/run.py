@@ -31,7 +31,8 @@ class Held(NamedTuple):
 class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
-    flops: turn -> floating-point operations of one round. parameters: student -> how many. options: of its programs.
+    teacher_variables: as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one
+    round. parameters: student -> how many. options: of its programs.
     """
 
     config: Config
@@ -71,7 +72,7 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     starts = _load_starts(config, info) if begins else {}
     held = _load_images(config, info, fetch=fetch)
 
-    teacher_variables = jax.device_put(teacher_variables)
+    teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
     init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
     state = starting_from(initial_state(experiment, init_key), starts)
     turns = experiment.method.turns

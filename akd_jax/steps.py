@@ -81,14 +81,16 @@ def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, A
     differently, since XLA takes apart a loop that it knows to turn once.
     """
 
+    once = jax.jit(round)  # traced for its metrics' shapes and for the loop, but once
+
     def rounds_of(state, teacher, key, rounds):
         def body(i, played):
             state, kept = played
-            state, metrics = round(state, teacher, jax.random.fold_in(key, state.step))
+            state, metrics = once(state, teacher, jax.random.fold_in(key, state.step))
             kept = jax.tree.map(lambda values, value: values.at[i].set(value), kept, metrics)
             return state.replace(step=state.step + 1), kept
 
-        _, metrics = jax.eval_shape(round, state, teacher, key)
+        _, metrics = jax.eval_shape(once, state, teacher, key)
         nothing = jax.tree.map(lambda metric: jnp.zeros((most, *metric.shape), metric.dtype), metrics)
         return jax.lax.fori_loop(0, rounds, body, (state, nothing))
 

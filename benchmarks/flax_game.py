@@ -83,7 +83,7 @@ def plain(table: Table) -> Table:
     """The same game, weights and all, played by plain Flax modules."""
     config = table.config
     images = images_of(table, 1)
-    classes = table.teacher_variables.params["fc"]["bias"].shape[0]
+    classes = table.loaded.params["fc"]["bias"].shape[0]
 
     def network(name: str, size: int | None) -> Network:
         module = ResNet(classes, MODELS[name].stages, large=MODELS[name].input_size is not None)
@@ -94,4 +94,4 @@ def plain(table: Table) -> Table:
     generator = image_generator(Generator(config.image_size, images.shape[-1], config.generator.width))
     method = method_of(config, teacher, students, generator)
     experiment = table.experiment._replace(teacher=teacher, students=students, generator=generator, method=method)
-    return table._replace(experiment=experiment)
+    return table._replace(experiment=experiment, teacher_variables=table.loaded)

@@ -16,7 +16,7 @@ from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.convert.layouts import layouts_of, to_state_dict
 from akd_jax.experiment import Experiment, build, initial_state
-from akd_jax.models import MODELS
+from akd_jax.models import MODELS, make_classifier
 from akd_jax.normalisation import NORMALISATIONS
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Variables
@@ -47,11 +47,15 @@ GAMES = {
 
 
 class Table(NamedTuple):
-    """A game laid out: its functions, its players as they begin, and its frozen teacher with random weights."""
+    """A game laid out: its functions, its players as they begin, and a teacher with random weights.
+
+    loaded: the teacher as a file would have it; teacher_variables: as the experiment's teacher takes them.
+    """
 
     config: Config
     experiment: Experiment
     state: AKDState
+    loaded: Variables
     teacher_variables: Variables
 
 
@@ -73,16 +77,18 @@ def lay(config: Config) -> Table:
     )
     experiment = build(config, info)
     images = jnp.zeros((1, config.image_size, config.image_size, channels))
-    init = jax.jit(experiment.teacher.init, compiler_options=dict(QUICK_TO_COMPILE))
+    teacher = make_classifier(info.arch, classes, image_size=config.image_size)
+    init = jax.jit(teacher.init, compiler_options=dict(QUICK_TO_COMPILE))
+    loaded = init(jax.random.key(config.seed + 1), images)
     state = initial_state(experiment, jax.random.key(config.seed))
-    return Table(config, experiment, state, init(jax.random.key(config.seed + 1), images))
+    return Table(config, experiment, state, loaded, experiment.freeze(loaded))
 
 
 def write_start(table: Table, directory: Path) -> None:
     """The weights that everybody begins with, under PyTorch's names: teacher.npz, student.npz, generator.npz."""
     (student,) = table.state.students.values()
     for name, variables in {
-        "teacher": table.teacher_variables,
+        "teacher": table.loaded,
         "student": student.variables,
         "generator": table.state.generator.variables,
     }.items():
@@ -115,8 +121,8 @@ def in_float64(table: Table) -> Table:
     def wide(leaf):
         return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    state, teacher_variables = jax.tree.map(wide, (table.state, table.teacher_variables))
-    return table._replace(state=state, teacher_variables=teacher_variables)
+    state, loaded = jax.tree.map(wide, (table.state, table.loaded))
+    return table._replace(state=state, loaded=loaded, teacher_variables=table.experiment.freeze(loaded))
 
 
 def smaller(config: Config) -> Config:

@@ -17,9 +17,9 @@ from akd_jax.export import torch_file
 from akd_jax.flops import count_flops
 from akd_jax.judge import predictor
 from akd_jax.models.network import on_pixels
-from akd_jax.steps import repeat, run_rounds
+from akd_jax.steps import repeat, run_rounds_up_to
 from akd_jax.teacher_files import load
-from akd_jax.types import Step
+from akd_jax.types import Array
 from benchmarks.flax_game import plain
 from benchmarks.games import Table, images_of, in_float64, latents_of_round, lay, smaller, write_start
 
@@ -76,7 +76,7 @@ def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], 
     return {
         "student_step": _played(table, repeat(turn.steps["student_step"], steps), steps, options),
         "generator_step": _played(table, repeat(turn.steps["generator_step"], ROUNDS), ROUNDS, options),
-        "round": _played(table, run_rounds(turn.round, ROUNDS), ROUNDS, options),
+        "round": _played(table, run_rounds_up_to(turn.round, ROUNDS), ROUNDS, options, jnp.int32(ROUNDS)),
         "evaluation": _evaluation(table, options),
         "sampling": _sampling(table, options),
         "conversion": _conversion(table, start),
@@ -90,7 +90,8 @@ def compile_seconds(config: Config) -> float:
     options = compilation.options()
     jax.block_until_ready(table)
     started = time.perf_counter()
-    compiled(run_rounds(turn.round, ROUNDS), *_arguments(table), options=options, donate=0)
+    most = config.schedule.rounds_per_epoch
+    compiled(run_rounds_up_to(turn.round, most), *_arguments(table), jnp.int32(most), options=options, donate=0)
     return time.perf_counter() - started
 
 
@@ -125,14 +126,16 @@ def _arguments(table: Table) -> tuple[Any, ...]:
     return table.state, table.teacher_variables, jax.random.key(KEY)
 
 
-def _played(table: Table, step: Step, times: int, options: compilation.Options) -> Callable[[], int]:
+def _played(
+    table: Table, step: Callable, times: int, options: compilation.Options, *arguments: Array
+) -> Callable[[], int]:
     """`step`, which is `times` of what is timed, as one program that goes on from where it stopped."""
-    program = compiled(step, *_arguments(table), options=options, donate=0)
+    program = compiled(step, *_arguments(table), *arguments, options=options, donate=0)
     state = jax.tree.map(jnp.copy, table.state)
 
     def play() -> int:
         nonlocal state
-        state, _ = program(state, *_arguments(table)[1:])
+        state, _ = program(state, *_arguments(table)[1:], *arguments)
         jax.block_until_ready(state)
         return times
 

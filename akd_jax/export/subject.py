@@ -51,9 +51,9 @@ def outputs_of(subject: Subject) -> np.ndarray:
 
 def folded(subject: Subject) -> Subject:
     """Without the batch norms that a convolution can take over."""
-    network, variables = fold_batch_norms(subject.network, subject.variables, subject.inputs)
+    network, fold = fold_batch_norms(subject.network, subject.inputs)
     facts = replace(subject.facts, batch_norms_folded=True)
-    return subject._replace(network=network, variables=variables, facts=facts)
+    return subject._replace(network=network, variables=fold(subject.variables), facts=facts)
 
 
 def for_pixels(subject: Subject) -> Subject:

@@ -15,13 +15,34 @@ from akd_jax.types import Array
 
 def channel_sum(inputs: Array) -> Array:
     """[..., C] -> [C], in float32 at least."""
-    wide = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
-    return lax.platform_dependent(wide, cpu=_sum_by_product, default=lambda x: x.sum(tuple(range(x.ndim - 1))))
+    return lax.platform_dependent(_wide(inputs), cpu=_sum_by_product, default=lambda x: x.sum(_positions(x)))
 
 
-def _sum_by_product(inputs):
+def channel_mean(inputs: Array) -> Array:
+    """[..., C] -> [C], in float32 at least."""
+    return lax.platform_dependent(
+        _wide(inputs),
+        # The division is in the product: one program less to compile for every batch norm.
+        cpu=lambda x: _sum_by_product(x, 1 / _count(x)),
+        default=lambda x: x.mean(_positions(x)),
+    )
+
+
+def _sum_by_product(inputs, weight=1.0):
     rows = inputs.reshape(-1, inputs.shape[-1])
-    return jnp.ones(rows.shape[0], rows.dtype) @ rows
+    return jnp.full(rows.shape[0], weight, rows.dtype) @ rows
+
+
+def _wide(inputs):
+    return inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
+
+
+def _positions(inputs):
+    return tuple(range(inputs.ndim - 1))
+
+
+def _count(inputs):
+    return inputs.size // inputs.shape[-1]
 
 
 @jax.custom_vjp
@@ -30,9 +51,8 @@ def moments(inputs: Array) -> tuple[Array, Array]:
 
     The variance is of the differences from the mean: E[x^2] - E[x]^2 cancels badly far from zero.
     """
-    count = inputs.size // inputs.shape[-1]
-    mean = channel_sum(inputs) / count
-    return mean, channel_sum((inputs - mean) ** 2) / count
+    mean = channel_mean(inputs)
+    return mean, channel_mean((inputs - mean) ** 2)
 
 
 def _moments_forward(inputs):
@@ -43,7 +63,7 @@ def _moments_forward(inputs):
 def _moments_backward(residuals, gradients):
     inputs, mean = residuals
     of_mean, of_variance = gradients
-    count = inputs.size // inputs.shape[-1]
+    count = _count(inputs)
     return ((of_mean / count + (inputs - mean) * (2 / count * of_variance)).astype(inputs.dtype),)
 
 

@@ -18,6 +18,9 @@ from akd_jax.types import Array
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
+_once = partial(jax.jit, static_argnames=("stride", "padding"))
+"""Traced once for each shape, of which networks have few."""
+
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolution(inputs: Array, kernel: Array, stride: int, padding: int) -> Array:
@@ -55,22 +58,27 @@ def _backward(stride, padding, residuals, output_gradient):
 convolution.defvjp(_forward, _backward)
 
 
+@_once
 def _plain(inputs, kernel, *, stride, padding):
     return lax.conv_general_dilated(inputs, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_NHWC)
 
 
+@_once
 def _autodiff_dx(inputs, kernel, output_gradient, **settings):
     return jax.vjp(lambda x: _plain(x, kernel, **settings), inputs)[1](output_gradient)[0]
 
 
+@_once
 def _autodiff_dw(inputs, kernel, output_gradient, **settings):
     return jax.vjp(lambda w: _plain(inputs, w, **settings), kernel)[1](output_gradient)[0]
 
 
+@_once
 def _canonical(inputs, kernel, *, stride, padding):
     return _convolved(inputs, kernel, [(padding, padding)] * 2, stride=stride)
 
 
+@_once
 def _canonical_dx(inputs, kernel, output_gradient, *, stride, padding):
     """A convolution of the output gradient, or one matrix product a tap of the kernel: what is faster.
 
@@ -85,6 +93,7 @@ def _canonical_dx(inputs, kernel, output_gradient, *, stride, padding):
     return form(inputs, kernel, output_gradient, stride=stride, padding=padding)
 
 
+@_once
 def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
     """The inputs, channels as batch, convolved with the output gradient, positions as kernel.
 

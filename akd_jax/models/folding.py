@@ -1,6 +1,8 @@
 """Batch norms of a frozen network folded into the convolutions before them."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -14,17 +16,20 @@ Path = tuple[str, ...]
 """Of a module: ("layer1_0", "conv1")."""
 
 
-def fold_batch_norms(network: Network, variables: Variables, inputs: Array) -> tuple[Network, Variables]:
-    """The network in inference with fewer layers: (network, variables) that give the same outputs, up to rounding.
+Fold = Callable[[Variables], Variables]
+"""A network's variables -> those of the folded network; of NumPy, of JAX, or tracers, and so is what comes back."""
+
+
+def fold_batch_norms(network: Network, inputs: Array) -> tuple[Network, Fold]:
+    """The network in inference with fewer layers, and its variables for it: the same outputs, up to rounding.
 
     A batch norm that alone sees what a convolution gives is gone, and the convolution has its scale and a bias: K * s
     and (b - mean) * s + bias, s = scale / sqrt(var + epsilon). Others stay: of a wide ResNet those that see a shortcut
     too, of a generator the first and the last. What is gone has no `batch_norm_inputs` either.
-    variables: of NumPy, of JAX, or tracers, and so is what comes back. inputs: of the shape that the network will see;
-    arrays or jax.ShapeDtypeStruct.
+    inputs: of the shape that the network will see; arrays or jax.ShapeDtypeStruct.
     The folded network is frozen: with train=True it raises ValueError.
     """
-    pairs = _pairs(network, variables, inputs)
+    pairs = _pairs(network, inputs)
 
     def init(key, inputs):
         return _folded(network.init(key, inputs), pairs)
@@ -35,10 +40,10 @@ def fold_batch_norms(network: Network, variables: Variables, inputs: Array) -> t
         with nn.intercept_methods(_without(pairs, variables.params)):
             return network.apply(variables, inputs, train=False)
 
-    return Network(init, apply), _folded(variables, pairs)
+    return Network(init, apply), partial(_folded, pairs=pairs)
 
 
-def _pairs(network: Network, variables: Variables, inputs: Array) -> dict[Path, Path]:
+def _pairs(network: Network, inputs: Array) -> dict[Path, Path]:
     """batch norm -> the convolution that it folds into.
 
     Found in the traced program, where every use of a value shows: both are marked with their names, and a pair is a
@@ -53,6 +58,7 @@ def _pairs(network: Network, variables: Variables, inputs: Array) -> dict[Path, 
             return next_function(checkpoint_name(arguments[0], f"BatchNorm {name}"), **settings)
         return next_function(*arguments, **settings)
 
+    variables = jax.eval_shape(network.init, jax.random.key(0), inputs)
     with nn.intercept_methods(mark):
         traced = jax.make_jaxpr(lambda *both: network.apply(*both, train=False)[0])(variables, inputs).jaxpr
     uses = Counter(id(v) for equation in traced.eqns for v in equation.invars) + Counter(map(id, traced.outvars))

@@ -26,7 +26,8 @@ def both_ways(network, shape):
     """Inputs, what the network makes of them, and functions that should: as it is, and with its batch norms folded."""
     inputs = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     variables = scrambled(network, inputs)
-    functions = [function_of(network, variables), function_of(*fold_batch_norms(network, variables, inputs))]
+    folded, fold = fold_batch_norms(network, inputs)
+    functions = [function_of(network, variables), function_of(folded, fold(variables))]
     return inputs, evaluated(network, variables, inputs), functions
 
 

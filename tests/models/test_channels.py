@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from jax import export
 
-from akd_jax.models.channels import add_bias, channel_sum, moments, rescale
+from akd_jax.models.channels import add_bias, channel_mean, channel_sum, moments, rescale
 
 SHAPE = (4, 3, 5, 2)
 
@@ -20,6 +20,7 @@ def plain_moments(inputs):
 
 FORMS = {
     "channel_sum": (channel_sum, lambda x: x.sum((0, 1, 2)), 1),
+    "channel_mean": (channel_mean, lambda x: x.mean((0, 1, 2)), 1),
     "moments": (moments, plain_moments, 1),
     "rescale": (rescale, lambda x, centre, scale, shift: (x - centre) * scale + shift, 4),
     "add_bias": (add_bias, lambda x, bias: x + bias, 2),

@@ -32,7 +32,12 @@ def game(request):
     config = from_dict(akd.get_config("digits").to_dict() | {"dtype": request.param})
     info, teacher = teacher_files.load(config.teacher)
     experiment = build(config, info)
-    return request.param, experiment, jax.eval_shape(experiment.method.init, jax.random.key(0)), teacher
+    return (
+        request.param,
+        experiment,
+        jax.eval_shape(experiment.method.init, jax.random.key(0)),
+        experiment.freeze(teacher),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +68,9 @@ def test_what_networks_return_is_float32(game):
     _, experiment, state, teacher = game
     images = jax.eval_shape(lambda s, k: experiment.method.sample(s, k, num=3), state, jax.random.key(0))
     assert types(images) == {"float32"}
-    players = {name: (network, state.students[name].variables) for name, network in experiment.students.items()}
-    for network, variables in [*players.values(), (experiment.teacher, teacher)]:
-        for train in (False, True):
+    players = [(network, state.students[name].variables, True) for name, network in experiment.students.items()]
+    for network, variables, learns in [*players, (experiment.teacher, teacher, False)]:
+        for train in {False, learns}:
             apply = lambda v, x, network=network, train=train: network.apply(v, x, train=train)  # noqa: E731
             outputs, statistics = jax.eval_shape(apply, variables, images)
             assert types(outputs) == types(statistics) == {"float32"}

@@ -1,0 +1,68 @@
+"""The benchmark: that it measures what it says, on a game too small to say how fast."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from akd_jax.optional import why_missing
+from benchmarks import figures, machine
+from benchmarks.side_by_side import _ratio, _summary
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "benchmark_cpu" / "results.json"
+
+
+def test_a_tiny_game_from_beginning_to_end(tmp_path):
+    variants = ["jax", "flax"] + ([] if why_missing("torch") else ["torch_tuned"])
+    out, picture = tmp_path / "out" / "figures.json", tmp_path / "out" / "ratios.png"
+    command = ["scripts/benchmark.py", "--quick", "--variants", ",".join(variants), "--threads", "1"]
+    subprocess.run([sys.executable, *command, "--json", out, "--plot", picture], cwd=ROOT, check=True, timeout=900)
+    measured = json.loads(out.read_text())
+    game = measured["games"]["tiny"]
+    assert set(game["losses_apart"]) == set(variants) and max(game["losses_apart"].values()) < 1e-9
+    assert game["flops"]["round"] == 3 * game["flops"]["student_step"] + game["flops"]["generator_step"]
+    assert {"student_step", "generator_step", "round"} <= game["rows"].keys()
+    for row in game["rows"].values():
+        for summary in row.values():
+            assert 0 < summary["low"] <= summary["median"] <= summary["high"] and summary["samples"] == 2
+    assert game["compile_seconds"]["cached"] < game["compile_seconds"]["cold"]
+    assert min(game["peak_memory"].values()) > 2**27 and measured["matmul_flops_per_second"] > 1e9
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--games", "chess"], "--games chess: unknown"),
+        (["--variants", "tensorflow"], "--variants tensorflow: unknown"),
+        (["--threads", "0"], "--threads 0: "),
+        (["--samples", "0"], "--samples 0: "),
+        (["--slow"], "unrecognized arguments"),
+    ],
+)
+def test_bad_flags_are_one_line(flags, says):
+    ended = subprocess.run([sys.executable, "scripts/benchmark.py", *flags], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and ended.stderr.startswith(f"error: {says}")
+
+
+def test_a_ratio_is_of_times_taken_one_after_the_other():
+    slow, quick = [(2.0, 0.0), (6.0, 0.0), (4.0, 0.0)], [(1.0, 0.0), (2.0, 0.0), (4.0, 0.0)]
+    assert _ratio(slow, quick) == {"median": 2.0, "low": 1.0, "high": 3.0}
+
+
+def test_a_sample_beside_others_work_is_marked():
+    assert _summary([(1.0, 0.0), (3.0, 2 * machine.QUIET), (2.0, 0.0)]) == {
+        "median": 2.0,
+        "low": 1.0,
+        "high": 3.0,
+        "samples": 3,
+        "noisy": 1,
+    }
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="results/benchmark_cpu is not there")
+def test_the_readme_shows_what_was_measured():
+    assert figures.tables(json.loads(RESULTS.read_text())) in (ROOT / "README.md").read_text()
