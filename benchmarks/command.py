@@ -55,7 +55,7 @@ def _benchmark(arguments: list[str]) -> None:
         "matmul_flops_per_second": _peak(games[0], flags.threads),
         "games": {
             game: side_by_side.measure(
-                game, variants, threads=flags.threads, samples=2 if flags.quick else flags.samples, say=print
+                game, variants, threads=flags.threads, samples=2 if flags.quick else flags.samples, say=_say
             )
             for game in games
         },
@@ -66,6 +66,10 @@ def _benchmark(arguments: list[str]) -> None:
         write_json(flags.json, measured)
     if flags.plot:
         figures.draw(measured, flags.plot)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _variants(names: list[str]) -> list[str]:

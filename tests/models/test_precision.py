@@ -73,7 +73,7 @@ def test_what_networks_return_is_float32(game):
         for train in {False, learns}:
             apply = lambda v, x, network=network, train=train: network.apply(v, x, train=train)  # noqa: E731
             outputs, statistics = jax.eval_shape(apply, variables, images)
-            assert types(outputs) == types(statistics) == {"float32"}
+            assert types(outputs) == {"float32"} and types(statistics) <= {"float32"}  # a folded network has none
 
 
 def test_convolutions_and_products_are_as_wide_as_wanted(game, lowered):

@@ -1,0 +1,29 @@
+"""python -m benchmarks.readme: writes the tables of README.md anew from results/."""
+
+import json
+import re
+from pathlib import Path
+
+from benchmarks import figures, on_paper
+
+ROOT = Path(__file__).parents[1]
+TABLES = {
+    "results/benchmark_cpu/results.json": figures.tables,
+    "results/h200_on_paper/results.json": on_paper.table,
+}
+
+
+def written(readme: str) -> str:
+    """The text with every table as the results have it."""
+    for file, table in TABLES.items():
+        begin, end = f"<!-- generated from {file} -->\n", "<!-- end -->"
+        fresh = f"{begin}\n{table(json.loads((ROOT / file).read_text()))}\n\n{end}"
+        readme, times = re.subn(f"{re.escape(begin)}.*?{end}", lambda _, fresh=fresh: fresh, readme, flags=re.DOTALL)
+        if times != 1:
+            raise ValueError(f"README.md has {times} places for {file}")
+    return readme
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(written(path.read_text()))
