@@ -13,11 +13,13 @@ from jax import lax
 from akd_jax.types import Array
 
 
+@jax.jit  # traced once for each shape, of which networks have few
 def channel_sum(inputs: Array) -> Array:
     """[..., C] -> [C], in float32 at least."""
     return lax.platform_dependent(_wide(inputs), cpu=_sum_by_product, default=lambda x: x.sum(_positions(x)))
 
 
+@jax.jit
 def channel_mean(inputs: Array) -> Array:
     """[..., C] -> [C], in float32 at least."""
     return lax.platform_dependent(
@@ -60,6 +62,7 @@ def _moments_forward(inputs):
     return (mean, variance), (inputs, mean)
 
 
+@jax.jit
 def _moments_backward(residuals, gradients):
     inputs, mean = residuals
     of_mean, of_variance = gradients
@@ -80,6 +83,7 @@ def _rescale_forward(inputs, centre, scale, shift):
     return rescale(inputs, centre, scale, shift), (inputs, centre, scale)
 
 
+@jax.jit
 def _rescale_backward(residuals, gradient):
     inputs, centre, scale = residuals
     of_shift = channel_sum(gradient)

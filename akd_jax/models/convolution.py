@@ -25,10 +25,7 @@ _once = partial(jax.jit, static_argnames=("stride", "padding"))
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolution(inputs: Array, kernel: Array, stride: int, padding: int) -> Array:
     """[B, H, W, I] and kernel [K, K, I, O] -> [B, H', W', O], zero padding on every side."""
-    settings = {"stride": stride, "padding": padding}
-    return lax.platform_dependent(
-        inputs, kernel, cpu=partial(_canonical, **settings), default=partial(_plain, **settings)
-    )
+    return _outputs(inputs, kernel, stride=stride, padding=padding)
 
 
 def strided(images: Array, starts: tuple[int, int], stops: tuple[int, int], stride: int) -> Array:
@@ -47,38 +44,47 @@ def _forward(inputs, kernel, stride, padding):
 def _backward(stride, padding, residuals, output_gradient):
     # Two choices, one a gradient, so that a gradient nobody asks for leaves no trace in the program.
     settings = {"stride": stride, "padding": padding}
-    return tuple(
-        lax.platform_dependent(
-            *residuals, output_gradient, cpu=partial(canonical, **settings), default=partial(autodiff, **settings)
-        )
-        for canonical, autodiff in ((_canonical_dx, _autodiff_dx), (_canonical_dw, _autodiff_dw))
-    )
+    return _dx(*residuals, output_gradient, **settings), _dw(*residuals, output_gradient, **settings)
 
 
 convolution.defvjp(_forward, _backward)
 
 
 @_once
+def _outputs(inputs, kernel, **settings):
+    return _chosen(_canonical, _plain, settings)(inputs, kernel)
+
+
+@_once
+def _dx(inputs, kernel, output_gradient, **settings):
+    return _chosen(_canonical_dx, _autodiff_dx, settings)(inputs, kernel, output_gradient)
+
+
+@_once
+def _dw(inputs, kernel, output_gradient, **settings):
+    return _chosen(_canonical_dw, _autodiff_dw, settings)(inputs, kernel, output_gradient)
+
+
+def _chosen(on_cpu, elsewhere, settings):
+    return partial(lax.platform_dependent, cpu=partial(on_cpu, **settings), default=partial(elsewhere, **settings))
+
+
 def _plain(inputs, kernel, *, stride, padding):
     return lax.conv_general_dilated(inputs, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_NHWC)
 
 
-@_once
 def _autodiff_dx(inputs, kernel, output_gradient, **settings):
     return jax.vjp(lambda x: _plain(x, kernel, **settings), inputs)[1](output_gradient)[0]
 
 
-@_once
 def _autodiff_dw(inputs, kernel, output_gradient, **settings):
     return jax.vjp(lambda w: _plain(inputs, w, **settings), kernel)[1](output_gradient)[0]
 
 
-@_once
 def _canonical(inputs, kernel, *, stride, padding):
     return _convolved(inputs, kernel, [(padding, padding)] * 2, stride=stride)
 
 
-@_once
 def _canonical_dx(inputs, kernel, output_gradient, *, stride, padding):
     """A convolution of the output gradient, or one matrix product a tap of the kernel: what is faster.
 
@@ -93,7 +99,6 @@ def _canonical_dx(inputs, kernel, output_gradient, *, stride, padding):
     return form(inputs, kernel, output_gradient, stride=stride, padding=padding)
 
 
-@_once
 def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
     """The inputs, channels as batch, convolved with the output gradient, positions as kernel.
 
