@@ -27,8 +27,9 @@ def losses(constrain):
     game = make_game(sample_latents=sample, student_steps=3, batch_size=8)
     wide = lambda leaf: leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
     state, teacher = jax.tree.map(wide, (game.state, game.teacher_variables))
-    program = jax.jit(run_rounds(game.method.turns["large"].round, 3)).lower(state, teacher, jax.random.key(0)).compile()
-    _, metrics = program(state, teacher, jax.random.key(0))
+    arguments = state, teacher, jax.random.key(0)
+    program = jax.jit(run_rounds(game.method.turns["large"].round, 3)).lower(*arguments).compile()
+    _, metrics = program(*arguments)
     return jax.tree.leaves(metrics), program.as_text().count("all-reduce")
 
 one, none = losses(lambda latents: latents)
