@@ -85,6 +85,7 @@ def test_a_tiny_round(name, variant):
     mean, std = config.teacher.mean, config.teacher.std
     teacher = TeacherInfo(config.teacher.arch, classes, channels, mean, std, 0, "", "", "")
     experiment = build(config, teacher)
+    teacher_variables = experiment.freeze(teacher_variables)
     state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
     assert list(experiment.method.turns) == list(config.students)
     turn = run_rounds(experiment.method.turns[config.students[-1]].round, 1)
