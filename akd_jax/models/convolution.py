@@ -106,7 +106,8 @@ def _canonical_dw(inputs, kernel, output_gradient, *, stride, padding):
     """
     if kernel.shape[0] == 1:
         last = [(out - 1) * stride + 1 for out in output_gradient.shape[1:3]]
-        seen = strided(inputs, (0, 0), last, stride)
+        around = (padding, padding)
+        seen = strided(jnp.pad(inputs, ((0, 0), around, around, (0, 0))), (0, 0), last, stride)
         return lax.dot_general(seen, output_gradient, (((0, 1, 2), (0, 1, 2)), ((), ())))[None, None]
     channels, features = kernel.shape[2:]
     if stride == 1 and 4 * features <= channels:

@@ -12,6 +12,8 @@ from jax.ad_checkpoint import checkpoint_name
 from akd_jax.models.layers import EPSILON, BatchNorm, Conv
 from akd_jax.types import Array, Network, Variables
 
+MARK = "akd_jax.folding"
+
 Path = tuple[str, ...]
 """Of a module: ("layer1_0", "conv1")."""
 
@@ -23,9 +25,9 @@ Fold = Callable[[Variables], Variables]
 def fold_batch_norms(network: Network, inputs: Array) -> tuple[Network, Fold]:
     """The network in inference with fewer layers, and its variables for it: the same outputs, up to rounding.
 
-    A batch norm that alone sees what a convolution gives is gone, and the convolution has its scale and a bias: K * s
-    and (b - mean) * s + bias, s = scale / sqrt(var + epsilon). Others stay: of a wide ResNet those that see a shortcut
-    too, of a generator the first and the last. What is gone has no `batch_norm_inputs` either.
+    A batch norm that alone sees what a convolution gives, both used once, is gone, and the convolution has its scale
+    and a bias: K * s and (b - mean) * s + bias, s = scale / sqrt(var + epsilon). Others stay: of a wide ResNet those
+    that see a shortcut too, of a generator the first and the last. What is gone has no `batch_norm_inputs` either.
     inputs: of the shape that the network will see; arrays or jax.ShapeDtypeStruct.
     The folded network is frozen: with train=True it raises ValueError.
     """
@@ -53,19 +55,22 @@ def _pairs(network: Network, inputs: Array) -> dict[Path, Path]:
     def mark(next_function, arguments, settings, context):
         name = "/".join(context.module.path)
         if isinstance(context.module, Conv) and context.method_name == "__call__":
-            return checkpoint_name(next_function(*arguments, **settings), f"Conv {name}")
+            return checkpoint_name(next_function(*arguments, **settings), f"{MARK} Conv {name}")
         if isinstance(context.module, BatchNorm) and context.method_name == "__call__":
-            return next_function(checkpoint_name(arguments[0], f"BatchNorm {name}"), **settings)
+            return next_function(checkpoint_name(arguments[0], f"{MARK} BatchNorm {name}"), **settings)
         return next_function(*arguments, **settings)
 
     variables = jax.eval_shape(network.init, jax.random.key(0), inputs)
     with nn.intercept_methods(mark):
         traced = jax.make_jaxpr(lambda *both: network.apply(*both, train=False)[0])(variables, inputs).jaxpr
     uses = Counter(id(v) for equation in traced.eqns for v in equation.invars) + Counter(map(id, traced.outvars))
-    marks = [equation for equation in traced.eqns if equation.primitive.name == "name"]
+    marks = [e for e in traced.eqns if e.primitive.name == "name" and e.params["name"].startswith(f"{MARK} ")]
+    times = Counter(equation.params["name"] for equation in marks)
     given, pairs = {}, {}
     for equation in marks:
-        kind, name = equation.params["name"].split(" ")
+        if times[equation.params["name"]] > 1:
+            continue  # used in several places, so what is right for one is wrong for another
+        _, kind, name = equation.params["name"].split(" ")
         path, (seen,), (marked,) = tuple(name.split("/")), equation.invars, equation.outvars
         if kind == "Conv":
             given[id(marked)] = path

@@ -16,6 +16,9 @@ CASES = [  # size of the image, of the kernel, stride, padding
     (9, 1, 2, 0),
     (14, 7, 2, 3),
     (15, 7, 2, 3),
+    (8, 1, 1, 1),
+    (8, 1, 2, 1),
+    (8, 2, 3, 0),
     # Images smaller than the kernel, and a gradient that is.
     (2, 3, 1, 1),
     (2, 3, 2, 1),

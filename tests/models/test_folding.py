@@ -1,13 +1,16 @@
 """Folded batch norms: the same outputs from fewer layers."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
+from jax.ad_checkpoint import checkpoint_name
 from small_networks import NETWORKS, close, evaluated, quick, scrambled
 
 from akd_jax.models.folding import fold_batch_norms
-from akd_jax.models.network import on_pixels
+from akd_jax.models.layers import BatchNorm, Conv
+from akd_jax.models.network import classifier, on_pixels
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -40,6 +43,29 @@ def test_gradients_by_the_images_are_the_same():
 
     wanted, found = gradients(scrambled(network, images), images)
     assert close(found, wanted, 1e-5)
+
+
+class Shared(nn.Module):
+    """One convolution before two batch norms, one batch norm after two convolutions, and a mark of the user's own."""
+
+    @nn.compact
+    def __call__(self, images, train):
+        conv, norm = Conv(3, 3, name="conv"), BatchNorm(train, name="norm")
+        hidden = checkpoint_name(images, "the user's")
+        for i in range(2):
+            hidden = BatchNorm(train, name=f"norm{i}")(conv(hidden))
+        for i in range(2):
+            hidden = norm(Conv(3, 3, name=f"conv{i}")(hidden))
+        return BatchNorm(train, name="last_norm")(Conv(3, 3, name="last")(hidden)).mean((1, 2)), hidden
+
+
+def test_what_is_used_twice_stays():
+    network = classifier(Shared())
+    inputs = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    variables = scrambled(network, inputs)
+    folded, fold = fold_batch_norms(network, inputs)
+    assert close(evaluated(folded, fold(variables), inputs), evaluated(network, variables, inputs), 3e-6)
+    assert fold(variables).batch_stats.keys() == {"norm", "norm0", "norm1"}
 
 
 def test_a_folded_network_does_not_train():
