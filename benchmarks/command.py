@@ -1,6 +1,5 @@
 """The command: what is measured, and where the figures go."""
 
-import json
 import os
 import shlex
 import sys
@@ -94,8 +93,3 @@ def _peak(game: str, threads: int) -> float:
         return worker.ask("matmul")
     finally:
         worker.close()
-
-
-def read(path: Path) -> dict:
-    """What `--json` wrote."""
-    return json.loads(path.read_text())

@@ -57,11 +57,11 @@ def adversarial(
     def turn(names: Sequence[str]) -> Turn:
         match = Match(teacher, {name: students[name] for name in names}, generator, objective, latents)
         student = student_step(match, of_student, generator_mode=mode)
-        learning = repeat(student, student_steps)
-        if teacher_steps > 1:
-            learning = many_student_steps(
-                match, of_student, generator_mode=mode, times=student_steps, at_once=teacher_steps
-            )
+        learning = (
+            repeat(student, student_steps)
+            if teacher_steps == 1
+            else many_student_steps(match, of_student, generator_mode=mode, times=student_steps, at_once=teacher_steps)
+        )
         opponent = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
         round = in_turn(learning, opponent)
         steps = {"student_step": student, "generator_step": opponent}
