@@ -1,53 +1,15 @@
-"""akd-train: dry runs, whole runs, and runs that are interrupted, stopped or changed."""
+"""akd-train: dry runs and whole runs."""
 
 import csv
 import json
-import shutil
-from contextlib import contextmanager
 
-import jax
-import numpy as np
 import pytest
 from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, status
 from PIL import Image
 
-from akd_jax import metrics, saved_run
+from akd_jax import metrics
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
-
-
-def rows(directory):
-    """The metrics without wall-clock figures."""
-    return [
-        {key: value for key, value in row.items() if not key.endswith(("seconds", "per_second"))}
-        for row in metrics.read(directory / "metrics.jsonl")
-    ]
-
-
-def assert_same_result(one, other):
-    assert rows(one) == rows(other)
-    first, second = saved_run.read(one), saved_run.read(other)
-    assert first.progress.round == second.progress.round
-    for a, b in zip(
-        *(jax.tree.leaves((saved.progress.state, saved.progress.best)) for saved in (first, second)), strict=True
-    ):
-        np.testing.assert_array_equal(a, b, strict=True)
-
-
-@contextmanager
-def interrupted(monkeypatch, *, after):
-    """Ctrl-C as soon as the rows of this round are on disk."""
-    append = metrics.append
-
-    def interrupting(path, rows):
-        rows = list(rows)
-        append(path, rows)
-        if rows[0]["round"] == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(metrics, "append", interrupting)
-        yield
 
 
 def test_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
@@ -129,47 +91,6 @@ def test_summary_of_a_run(run):
     assert {"top1", "round"} <= student["best"]["test"].keys()
 
 
-def test_a_finished_run_stays_as_it_is(run, capsys):
-    before = contents(run)
-    assert status(train, *TINY, "--workdir", run) == 0
-    assert "finished 4 rounds" in capsys.readouterr().out
-    assert contents(run) == before
-
-
-def test_other_settings_are_refused(refused, run):
-    before = contents(run)
-    error = refused(train, *TINY, "--config.schedule.epochs=3", "--workdir", run)
-    assert "schedule.epochs 2 -> 3" in error and "--force" in error
-    assert contents(run) == before
-
-
-def test_other_networks_are_refused_also_by_force(run, tmp_path, capsys):
-    """And the run is as before, so that it can go on with its own."""
-    shutil.copytree(run, tmp_path / "run")
-    assert status(train, *TINY, "--config.generator.width=8", "--force", "--workdir", tmp_path / "run") == 2
-    error = capsys.readouterr().err
-    assert "other networks" in error and error.count("\n") == 1
-    assert contents(tmp_path / "run") == contents(run)
-
-
-def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, capsys):
-    """Stopped in the second epoch, with rows on disk that no checkpoint knows."""
-    with interrupted(monkeypatch, after=3):
-        assert status(train, *TINY, "--workdir", tmp_path) == 130
-    assert "goes on" in capsys.readouterr().err
-    assert rows(tmp_path)[-1]["round"] == 3
-    assert not json.loads((tmp_path / "summary.json").read_text())["finished"]
-    assert status(train, *TINY, "--workdir", tmp_path) == 0
-    assert "resuming from round 2" in capsys.readouterr().out
-    assert_same_result(run, tmp_path)
-
-
-@pytest.mark.parametrize("rounds", [0, 2])
-def test_rounds_per_dispatch_leave_no_trace_in_the_numbers(run, tmp_path, rounds):
-    assert status(train, *TINY, f"--config.schedule.rounds_per_dispatch={rounds}", "--workdir", tmp_path) == 0
-    assert_same_result(run, tmp_path)
-
-
 def test_students_that_learn_jointly(tmp_path):
     students = "--config.students=('resnet10_8x_w4', 'resnet10_8x_w8')"
     flags = (students, "--config.schedule.students=joint", "--config.schedule.epochs=1")
@@ -204,15 +125,6 @@ def test_early_stopping(tmp_path, capsys):
     assert json.loads((tmp_path / "summary.json").read_text())["rounds"] > summary["rounds"]
 
 
-def test_a_run_with_patience_goes_on_with_other_data_or_none(tmp_path, monkeypatch):
-    command = (*TINY, "--config.schedule.patience=1", "--config.student_optimizer.learning_rate=0.0")
-    assert status(train, *command, "--workdir", tmp_path / "one") == 0
-    shutil.copytree(tmp_path / "one", tmp_path / "other")
-    assert status(train, *command, "--config.evaluation.splits=test", "--workdir", tmp_path / "one") == 0
-    lose_data(monkeypatch)
-    assert status(train, *command, "--workdir", tmp_path / "other") == 0
-
-
 def test_a_student_begins_with_given_weights(tmp_path):
     flags = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
     assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
@@ -223,23 +135,6 @@ def test_a_student_begins_with_given_weights(tmp_path):
 def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path):
     (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir(parents=True)
     test_a_student_begins_with_given_weights(tmp_path)
-
-
-def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeypatch):
-    pytest.importorskip("tensorboardX")
-    from event_files import shown
-
-    with interrupted(monkeypatch, after=4):
-        assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 130
-    assert status(train, *TINY, "--config.tensorboard=true", "--workdir", tmp_path) == 0
-    wanted = {
-        ("/".join([row["kind"], row["student"], *([row["split"]] if "split" in row else []), key]), row["round"]): value
-        for row in metrics.read(tmp_path / "metrics.jsonl")
-        for key, value in row.items()
-        if key in ("student_loss", "generator_loss", "top1", "top5", "loss", "agreement", "ece")
-    }
-    found = {place: value for place, value in shown(tmp_path).items() if not place[0].endswith("seconds")}
-    assert found == pytest.approx(wanted)
 
 
 def test_without_data_students_are_trained_and_not_measured(tmp_path, monkeypatch, capsys):

@@ -6,9 +6,14 @@ from akd_jax.convert.reader import CheckpointError, read_checkpoint
 
 
 @pytest.fixture
-def read(tmp_path):
+def file_name():
+    return "model.pth"
+
+
+@pytest.fixture
+def read(tmp_path, file_name):
     def read(content):
-        path = tmp_path / "model.pth"
+        path = tmp_path / file_name
         path.write_bytes(content)
         return read_checkpoint(path)
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from akd_jax.convert.reader import read_checkpoint
 from akd_jax.convert.safetensors_file import MAX_HEADER_BYTES
 from akd_jax.convert.unpickle import CheckpointError
 
@@ -21,13 +20,8 @@ VALUES = {
 
 
 @pytest.fixture
-def read(tmp_path):
-    def read(content):
-        path = tmp_path / "model.safetensors"
-        path.write_bytes(content)
-        return read_checkpoint(path)
-
-    return read
+def file_name():
+    return "model.safetensors"
 
 
 def file(header, data=b""):
