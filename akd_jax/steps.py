@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from akd_jax.platforms import by_platform
 from akd_jax.types import AKDState, Array, Metrics, Step, Variables
 
 
@@ -33,21 +34,28 @@ def in_turn(*steps: Step) -> Step:
     return joined
 
 
+def numbered(round: Step) -> Step:
+    """The round, counted in `state.step`, with a key of its own: the run's key with its number folded in.
+
+    So a run resumes from its state and its key alone.
+    """
+
+    def counted(state, teacher, key):
+        state, metrics = round(state, teacher, jax.random.fold_in(key, state.step))
+        return state.replace(step=state.step + 1), metrics
+
+    return counted
+
+
 def run_rounds(round: Step, num_rounds: int) -> Step:
     """`num_rounds` rounds as one `lax.scan`; metrics are [num_rounds], and `state.step` has counted them.
 
-    Round r's key is the run's key with r folded in, r counted from the run's first round. So five rounds and
-    five more are ten, and a run resumes from its state and its key alone.
+    Five rounds and five more are ten: see `numbered`.
     """
+    one = numbered(round)
 
     def rounds(state, teacher, key):
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, state.step + jnp.arange(num_rounds))
-
-        def body(state, key):
-            state, metrics = round(state, teacher, key)
-            return state.replace(step=state.step + 1), metrics
-
-        return jax.lax.scan(body, state, keys)
+        return jax.lax.scan(lambda state, _: one(state, teacher, key), state, length=num_rounds)
 
     return rounds
 
@@ -67,10 +75,7 @@ def members(step: Step) -> Step:
     def one_after_another(states, teacher, keys):
         return jax.lax.map(lambda member: step(member[0], teacher, member[1]), (states, keys))
 
-    def stepped(states, teacher, keys):
-        return jax.lax.platform_dependent(states, teacher, keys, cpu=one_after_another, default=together)
-
-    return stepped
+    return by_platform(one_after_another, together)
 
 
 def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, Array, Array], tuple[AKDState, Metrics]]:
@@ -81,16 +86,15 @@ def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, A
     differently, since XLA takes apart a loop that it knows to turn once.
     """
 
-    once = jax.jit(round)  # traced for its metrics' shapes and for the loop, but once
+    one = jax.jit(numbered(round))  # traced for its metrics' shapes and for the loop, but once
 
     def rounds_of(state, teacher, key, rounds):
         def body(i, played):
             state, kept = played
-            state, metrics = once(state, teacher, jax.random.fold_in(key, state.step))
-            kept = jax.tree.map(lambda values, value: values.at[i].set(value), kept, metrics)
-            return state.replace(step=state.step + 1), kept
+            state, metrics = one(state, teacher, key)
+            return state, jax.tree.map(lambda values, value: values.at[i].set(value), kept, metrics)
 
-        _, metrics = jax.eval_shape(once, state, teacher, key)
+        _, metrics = jax.eval_shape(one, state, teacher, key)
         nothing = jax.tree.map(lambda metric: jnp.zeros((most, *metric.shape), metric.dtype), metrics)
         return jax.lax.fori_loop(0, rounds, body, (state, nothing))
 

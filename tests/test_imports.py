@@ -15,9 +15,10 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffi
 # A part is a module or a package; akd_jax is what the package itself has, its version.
 ARROWS = {
     "types": "",
-    "models": "types",
+    "platforms": "",
+    "models": "platforms types",
     "objectives": "types",
-    "steps": "types",
+    "steps": "platforms types",
     "methods": "objectives steps types",
     "schedule": "",
     "optimizers": "",
@@ -62,7 +63,7 @@ ARROWS = {
     "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
     "saved_run teacher_files verification workdir",
 }
-CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "schedule", "steps", "types"}
+CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "platforms", "schedule", "steps", "types"}
 OWNERS = {
     "flax.linen": {"models"},
     "optax": {"methods", "optimizers"},

@@ -47,7 +47,8 @@ def many_student_steps(
         )
         target, _ = match.teacher.apply(teacher_variables, images.reshape(-1, *images.shape[2:]), train=False)
         # Without the statistics of batch norms' inputs, which are of all these batches together.
-        targets = Outputs(*(each.reshape(*images.shape[:2], -1) for each in (target.logits, target.features)), {})
+        logits, features = (each.reshape(*images.shape[:2], -1) for each in (target.logits, target.features))
+        targets = Outputs(logits=logits, features=features, batch_norm_inputs={})
         return jax.lax.scan(
             lambda state, seen: _learn(match, state, *seen, optimizer=optimizer), state, (images, targets)
         )

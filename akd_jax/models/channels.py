@@ -2,32 +2,27 @@
 
 XLA:CPU adds up rows of channels one number at a time, with strides; as a matrix product with ones the same sum takes a
 tenth. Autodiff writes such sums wherever a channel's number was spread over an image, so what spreads them has
-gradients of its own here. Everywhere else a sum is a sum. The choice is made by the platform that the program is
-lowered for.
+gradients of its own here (of first order, and no forward-mode derivatives). Everywhere else a sum is a sum.
 """
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from akd_jax.platforms import by_platform
 from akd_jax.types import Array
 
 
 @jax.jit  # traced once for each shape, of which networks have few
 def channel_sum(inputs: Array) -> Array:
     """[..., C] -> [C], in float32 at least."""
-    return lax.platform_dependent(_wide(inputs), cpu=_sum_by_product, default=lambda x: x.sum(_positions(x)))
+    return by_platform(_sum_by_product, lambda x: x.sum(_positions(x)))(_wide(inputs))
 
 
 @jax.jit
 def channel_mean(inputs: Array) -> Array:
     """[..., C] -> [C], in float32 at least."""
-    return lax.platform_dependent(
-        _wide(inputs),
-        # The division is in the product: one program less to compile for every batch norm.
-        cpu=lambda x: _sum_by_product(x, 1 / _count(x)),
-        default=lambda x: x.mean(_positions(x)),
-    )
+    # The division is in the product: one program less to compile for every batch norm.
+    return by_platform(lambda x: _sum_by_product(x, 1 / _count(x)), lambda x: x.mean(_positions(x)))(_wide(inputs))
 
 
 def _sum_by_product(inputs, weight=1.0):
@@ -48,6 +43,7 @@ def _count(inputs):
 
 
 @jax.custom_vjp
+@jax.jit
 def moments(inputs: Array) -> tuple[Array, Array]:
     """[..., C] -> mean [C] and biased variance [C], in float32 at least.
 
@@ -74,21 +70,23 @@ moments.defvjp(_moments_forward, _moments_backward)
 
 
 @jax.custom_vjp
+@jax.jit
 def rescale(inputs: Array, centre: Array, scale: Array, shift: Array) -> Array:
     """(inputs - centre) * scale + shift: inputs [..., C], the others [C]; as wide as the widest of them."""
     return (inputs - centre) * scale + shift
 
 
 def _rescale_forward(inputs, centre, scale, shift):
-    return rescale(inputs, centre, scale, shift), (inputs, centre, scale)
+    return rescale(inputs, centre, scale, shift), (inputs, centre, scale, shift)
 
 
 @jax.jit
 def _rescale_backward(residuals, gradient):
-    inputs, centre, scale = residuals
+    inputs, centre, scale, _ = residuals
     of_shift = channel_sum(gradient)
     of_scale = channel_sum(gradient * (inputs - centre))
-    return (gradient * scale).astype(inputs.dtype), -of_shift * scale, of_scale, of_shift
+    found = gradient * scale, -of_shift * scale, of_scale, of_shift
+    return tuple(own.astype(given.dtype) for own, given in zip(found, residuals, strict=True))
 
 
 rescale.defvjp(_rescale_forward, _rescale_backward)

@@ -1,9 +1,11 @@
 """Layers with PyTorch's numerics, shared by all networks."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.nn import initializers
@@ -12,10 +14,13 @@ from akd_jax.models.channels import add_bias, moments, rescale
 from akd_jax.models.convolution import convolution
 from akd_jax.types import Array
 
-torch_uniform = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+_once = partial(jax.jit, static_argnums=(1, 2))
+"""An initializer that is traced once for each shape: Flax calls them whenever a module is applied, to check shapes."""
+
+torch_uniform = _once(initializers.variance_scaling(1 / 3, "fan_in", "uniform"))
 """PyTorch's default for convolution and linear weights: U(-b, b), b = 1/sqrt(fan_in)."""
 
-he_normal_fan_out = initializers.variance_scaling(2.0, "fan_out", "normal")
+he_normal_fan_out = _once(initializers.variance_scaling(2.0, "fan_out", "normal"))
 """He et al. 2015 with fan out: the initialisation of torchvision's and DFAD's ResNets."""
 
 
@@ -77,6 +82,16 @@ def _newest(_, noted: Array) -> Array:
     return noted
 
 
+@jax.jit
+def _moved(running: tuple[Array, Array], batch: tuple[Array, Array]) -> tuple[Array, Array]:
+    return jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, running, batch)
+
+
+@jax.jit
+def _gain(scale: Array | float, var: Array) -> Array:
+    return scale * lax.rsqrt(var + EPSILON)
+
+
 class BatchNorm(nn.Module):
     """Batch norm over batch and positions (Ioffe & Szegedy 2015, arXiv:1502.03167).
 
@@ -100,8 +115,8 @@ class BatchNorm(nn.Module):
         if not self.train:
             mean, var = running_mean.value, running_var.value
         elif not self.is_initializing():
-            running_mean.value = MOMENTUM * running_mean.value + (1 - MOMENTUM) * mean
-            running_var.value = MOMENTUM * running_var.value + (1 - MOMENTUM) * var
-        outputs = rescale(inputs, mean, scale * lax.rsqrt(var + EPSILON), bias)
+            running = running_mean.value, running_var.value
+            running_mean.value, running_var.value = _moved(running, (mean, var))
+        outputs = rescale(inputs, mean, _gain(scale, var), bias)
         dtype = self.dtype or jnp.result_type(inputs, scale, bias)
         return outputs.astype(dtype)

@@ -9,9 +9,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.convolution import strided
 from akd_jax.models.layers import BatchNorm, Conv, Dense, he_normal_fan_out, torch_uniform, torch_uniform_bias
-from akd_jax.models.pooling import max_pool
+from akd_jax.models.pooling import max_pool, strided
 from akd_jax.types import Array
 
 

@@ -85,6 +85,47 @@ def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride
     assert convolution_labels(program) <= CANONICAL
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "stride", "channels", "features"), [(4, 3, 1, 512, 512), (224, 7, 2, 3, 64)]
+)
+def test_the_networks_hardest_layers_are_canonical_too(size, kernel_size, stride, channels, features):
+    """The last stage's, of small images and large kernels, and the stem's of a network for large images."""
+    arguments = jnp.ones((8, size, size, channels)), jnp.ones((kernel_size, kernel_size, channels, features))
+    program = jax.jit(training_loop(convolution, stride, (kernel_size - 1) // 2)).lower(*arguments).compile()
+    assert convolution_labels(program) == CANONICAL
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), [(8, 3, 1, 1), (8, 3, 2, 1), (8, 1, 2, 0)])
+def test_gradients_of_a_program_for_any_batch(size, kernel_size, stride, padding):
+    inputs = jax.random.normal(jax.random.key(0), (3, size, size, 4))
+    kernel = jax.random.normal(jax.random.key(1), (kernel_size, kernel_size, 4, 4))
+
+    def both(inputs, kernel):
+        return jax.grad(lambda x, w: (convolution(x, w, stride, padding) ** 2).sum(), (0, 1))(inputs, kernel)
+
+    (any_batch,) = export.symbolic_shape("batch")
+    shape = jax.ShapeDtypeStruct((any_batch, *inputs.shape[1:]), inputs.dtype)
+    program = export.export(jax.jit(both), platforms=["cpu"])(shape, jax.eval_shape(lambda: kernel))
+    for own, wanted in zip(program.call(inputs, kernel), both(inputs, kernel), strict=True):
+        assert jnp.allclose(own, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_gradient_of_bfloat16_inputs_is_added_up_in_float32(stride):
+    """Nothing is rounded but what comes out; 9 taps added up in bfloat16 would be rounded 8 times more."""
+    inputs = jax.random.normal(jax.random.key(0), (1, 4, 4, 64), jnp.bfloat16)
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 64, 64), jnp.bfloat16)
+    wide = [each.astype(jnp.float32) for each in (inputs, kernel)]
+
+    def dx(inputs, kernel):
+        outputs, back = jax.vjp(lambda x: convolution(x, kernel, stride, 1), inputs)
+        return back(jnp.ones_like(outputs))[0]
+
+    own, wanted = dx(inputs, kernel), dx(*wide)
+    assert own.dtype == jnp.bfloat16
+    assert (jnp.abs(own - wanted) <= 2**-8 * jnp.abs(wanted) + 1e-5).all()
+
+
 def test_the_check_sees_what_autodiff_writes():
     """Else the test above could not fail."""
     arguments = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 4))
