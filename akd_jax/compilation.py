@@ -5,8 +5,10 @@ this version of XLA does not know raises instead of aborting the process, as it 
 """
 
 import ast
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,25 @@ def options(wanted: Sequence[str] = ()) -> Options:
 
 def compiled(function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = ()) -> Any:
     """The program of `function` for arguments of these shapes; donate: positions of those it may overwrite."""
-    return jax.jit(function, donate_argnums=donate, compiler_options=dict(options)).lower(*arguments).compile()
+    return lowered(function, *arguments, options=options, donate=donate).compile()
+
+
+def lowered(function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = ()) -> Any:
+    """What `compiled` compiles: traced, and written for XLA."""
+    with _no_garbage_collection():
+        return jax.jit(function, donate_argnums=donate, compiler_options=dict(options)).lower(*arguments)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Tracing makes very many objects that stay; looking through all of them again and again takes a fifth of it."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def keep_programs(directory: str) -> None:

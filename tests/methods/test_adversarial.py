@@ -95,3 +95,15 @@ def test_a_joint_run_has_one_generator_step_a_round():
         turns=[("large", "small")], generator_optimizer=lambda updates: sizes.append(updates) or adam(constant(1e-3))
     )
     assert sizes == [10]
+
+
+def test_a_program_does_not_grow_with_the_student_steps():
+    """So that it compiles as fast; a program's length is measured, not a time."""
+
+    def lines(student_steps):
+        played = make_game(student_steps=student_steps)
+        round = played.method.turns["small"].round
+        text = jax.jit(round).lower(played.state, played.teacher_variables, jax.random.key(0)).as_text()
+        return text.count("\n")
+
+    assert lines(15) == lines(3)
