@@ -1,18 +1,14 @@
 """The command: what is measured, and where the figures go."""
 
 import os
-import shlex
 import sys
-import time
 from pathlib import Path
 
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
-from akd_jax.files import write_json
 from akd_jax.optional import why_missing
-from akd_jax.workdir import check_writable
-from benchmarks import figures, machine, side_by_side
-from benchmarks.side_by_side import VARIANTS, Worker
+from benchmarks import figures, machine, report, side_by_side
+from benchmarks.side_by_side import VARIANTS, Disagreement, Failed, workers
 
 FULL, QUICK = ("seed", "dfad"), ("tiny",)
 
@@ -30,7 +26,7 @@ def _benchmark(arguments: list[str]) -> None:
     parser.add_argument("--games", default="", metavar="NAMES", help=f"of {','.join(FULL)}; both by default")
     parser.add_argument("--variants", default=",".join(VARIANTS), metavar="NAMES", help="all by default")
     parser.add_argument("--threads", type=int, default=len(_cores()), help="cores that each may use")
-    parser.add_argument("--samples", type=int, default=7, help="of each phase and variant")
+    parser.add_argument("--samples", type=int, help="of each phase and variant, rounds twice as many; 7 by default")
     flags = parser.parse_args(arguments)
     games = flags.games.split(",") if flags.games else QUICK if flags.quick else FULL
     variants = _variants(flags.variants.split(","))
@@ -39,31 +35,29 @@ def _benchmark(arguments: list[str]) -> None:
             raise InputError(f"--games {name}: unknown; give some of {','.join((*FULL, *QUICK))}")
     if not 1 <= flags.threads <= len(_cores()):
         raise InputError(f"--threads {flags.threads}: this machine lets it have 1 to {len(_cores())}")
-    if flags.samples < 1:
+    samples = (2 if flags.quick else 7) if flags.samples is None else flags.samples
+    if samples < 1:
         raise InputError(f"--samples {flags.samples}: at least 1")
-    for path, name in ((flags.json, "--json"), (flags.plot, "--plot")):
-        if path:
-            check_writable(path.parent, name)
+    report.check(flags.json, "--json", ".json")
+    report.check(flags.plot, "--plot", ".png")
 
-    measured = {
-        "schema": 1,
-        "command": shlex.join(["python", "scripts/benchmark.py", *arguments]),
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": machine.facts(),
-        "threads": flags.threads,
-        "matmul_flops_per_second": _peak(games[0], flags.threads),
-        "games": {
-            game: side_by_side.measure(
-                game, variants, threads=flags.threads, samples=2 if flags.quick else flags.samples, say=_say
-            )
-            for game in games
-        },
-    }
+    try:
+        measured = {
+            "machine": machine.facts(),
+            "threads": flags.threads,
+            "matmul_flops_per_second": _peak(games[0], flags.threads),
+            "games": {
+                game: side_by_side.measure(game, variants, threads=flags.threads, samples=samples, say=_say)
+                for game in games
+            },
+        }
+    except (Disagreement, Failed) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
     print(figures.tables(measured))
     if flags.json:
-        flags.json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(flags.json, measured)
+        report.write(flags.json, ["scripts/benchmark.py", *arguments], measured)
     if flags.plot:
+        flags.plot.parent.mkdir(parents=True, exist_ok=True)
         figures.draw(measured, flags.plot)
 
 
@@ -88,8 +82,5 @@ def _cores() -> set[int]:
 
 def _peak(game: str, threads: int) -> float:
     """Of a matrix product of 2048 x 2048 float32, floating-point operations a second."""
-    worker = Worker(side_by_side.REFERENCE, game, Path("."), threads)
-    try:
-        return worker.ask("matmul")
-    finally:
-        worker.close()
+    with workers([side_by_side.REFERENCE], game, Path("."), threads) as made:
+        return made[side_by_side.REFERENCE].ask("matmul")

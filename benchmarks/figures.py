@@ -13,9 +13,9 @@ NAMES = {
     "torch_compiled": "torch, tuned and compiled",
 }
 PHASES = {
+    "round": "round",
     "student_step": "student step",
     "generator_step": "generator step",
-    "round": "round",
     "evaluation": "512 images evaluated",
     "sampling": "256 images sampled",
     "conversion": "teacher's file read",
@@ -43,6 +43,7 @@ TARGETS = (
     Target("dfad", "round", "flax", 0.80),
 )
 COMPILE_SECONDS = {"cold": 10.0, "cached": 2.0}
+"""What Python traces included."""
 
 
 def tables(measured: Mapping[str, Any]) -> str:
@@ -51,19 +52,22 @@ def tables(measured: Mapping[str, Any]) -> str:
 
 
 def _times(measured: Mapping[str, Any], game: str) -> str:
-    own = measured["games"][game]
+    own, peak = measured["games"][game], measured["matmul_flops_per_second"]
     variants = [name for name in NAMES if name in own["rows"]["round"]]
     lines = [
-        f"| {game}, ms | " + " | ".join(NAMES[name] for name in variants) + " | ours, GFLOP/s |",
-        "|---" * (len(variants) + 2) + "|",
+        f"| {game}, ms | "
+        + " | ".join(NAMES[name] for name in variants)
+        + " | ours, GFLOP/s | of a matrix product's |",
+        "|---" * (len(variants) + 3) + "|",
     ]
     for phase, row in own["rows"].items():
         cells = [_milliseconds(row.get(variant)) for variant in variants]
         flops = own["flops"].get(phase)
         speed = f"{flops / row['jax']['median'] / 1e9:.0f}" if flops else ""
-        lines.append(f"| {PHASES[phase]} | " + " | ".join(cells) + f" | {speed} |")
+        share = f"{flops / row['jax']['median'] / peak:.0%}" if flops else ""
+        lines.append(f"| {PHASES[phase]} | " + " | ".join(cells) + f" | {speed} | {share} |")
     memory = [f"{own['peak_memory'][name] / 2**20:,.0f}" for name in variants]
-    lines.append("| peak memory of the process, MiB | " + " | ".join(memory) + " | |")
+    lines.append("| peak memory, rounds alone, MiB | " + " | ".join(memory) + " | | |")
     return "\n".join(lines)
 
 
@@ -84,26 +88,27 @@ def targets(measured: Mapping[str, Any]) -> str:
     for target in TARGETS:
         row = measured["games"].get(target.game, {}).get("rows", {}).get(target.phase, {})
         if target.peer in row:
-            pairs = row[target.peer]["over_reference"]
-            low, median, high = (1 / pairs[key] for key in ("high", "median", "low"))
+            low, median, high = (row[target.peer]["ours_over"][key] for key in ("low", "median", "high"))
             what = f"{target.game} {PHASES[target.phase]}, time over that of {NAMES[target.peer]}"
-            lines.append(_line(what, target.most, median, f"{median:.2f} ({low:.2f} to {high:.2f})"))
+            noisy = any(row[name]["noisy"] for name in ("jax", target.peer))
+            lines.append(_line(what, target.most, median, f"{median:.2f} ({low:.2f} to {high:.2f})", noisy=noisy))
     for game, own in measured["games"].items():
         for name, most in COMPILE_SECONDS.items():
-            seconds = own["compile_seconds"][name]
-            lines.append(_line(f"{game} round compiled, {name}, s", most, seconds, f"{seconds:.1f}"))
+            tracing, compiling = (own["compile_seconds"][name][part] for part in ("tracing", "compiling"))
+            text = f"{compiling:.1f}, and {tracing:.1f} of tracing before"
+            lines.append(_line(f"{game} round compiled, {name}, s", most, tracing + compiling, text))
     return "\n".join(lines)
 
 
-def _line(what: str, most: float, value: float, text: str) -> str:
-    return f"| {what} | {most:g} | {text} | {'yes' if value <= most else '**no**'} |"
+def _line(what: str, most: float, value: float, text: str, *, noisy: bool = False) -> str:
+    verdict = "yes" if value <= most else "**no**"
+    return f"| {what} | {most:g} | {text} | {verdict}{', some samples noisy' if noisy else ''} |"
 
 
 def draw(measured: Mapping[str, Any], path: Path) -> None:
-    """Bars: every peer's time over ours."""
+    """Bars: our time over every peer's."""
     from matplotlib.figure import Figure
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     games = measured["games"]
     figure = Figure(figsize=(9, 3.2 * len(games)), layout="constrained")
     axes: Sequence[Any] = figure.subplots(len(games), 1, squeeze=False)[:, 0]
@@ -113,12 +118,12 @@ def draw(measured: Mapping[str, Any], path: Path) -> None:
         width = 0.8 / max(len(peers), 1)
         for number, peer in enumerate(peers):
             places = [i + number * width for i, phase in enumerate(phases) if peer in own["rows"][phase]]
-            ratios = [own["rows"][p][peer]["over_reference"] for p in phases if peer in own["rows"][p]]
+            ratios = [own["rows"][p][peer]["ours_over"] for p in phases if peer in own["rows"][p]]
             errors = [[r["median"] - r["low"] for r in ratios], [r["high"] - r["median"] for r in ratios]]
             axis.bar(places, [r["median"] for r in ratios], width, yerr=errors, label=NAMES[peer], capsize=2)
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_xticks([i + 0.4 - width / 2 for i in range(len(phases))], [PHASES[phase] for phase in phases])
-        axis.set_ylabel("time over akd_jax's")
+        axis.set_ylabel("akd_jax's time over theirs")
         axis.set_title(f"{game}, {measured['threads']} cores")
     axes[0].legend(fontsize="small")
     figure.savefig(path, dpi=110)

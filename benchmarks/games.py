@@ -15,7 +15,7 @@ from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.convert.layouts import layouts_of, to_state_dict
-from akd_jax.experiment import Experiment, build, initial_state
+from akd_jax.experiment import Experiment, build
 from akd_jax.models import MODELS, make_classifier
 from akd_jax.normalisation import NORMALISATIONS
 from akd_jax.teacher import TeacherInfo
@@ -29,10 +29,17 @@ class Game(NamedTuple):
     settings: Mapping[str, Any]
 
 
+EVALUATED, EVALUATION_BATCH, SAMPLED = 512, 256, 256
+"""Images."""
+
+ROUNDS = 2
+"""That are timed, and compared, together: so many that rounds are a loop, and that players meet who have moved."""
+
+KEY = 7
+
 GAMES = {
     "seed": Game("akd", {"batch_size": 4, "students": ("resnet18_8x",)}),
     "dfad": Game("dfad", {"batch_size": 8}),
-    # For the tests of the benchmark itself.
     "tiny": Game(
         "akd:digits",
         {
@@ -44,6 +51,7 @@ GAMES = {
         },
     ),
 }
+"""Name -> game; tiny is for the tests of the benchmark itself."""
 
 
 class Table(NamedTuple):
@@ -67,21 +75,36 @@ def config_of(game: str, **changes: Any) -> Config:
     return from_dict(settings.to_dict())
 
 
+def times(config: Config) -> dict[str, int]:
+    """Phase -> how often it is played for one sample, by every variant."""
+    return {"student_step": config.adversarial.student_steps, "generator_step": ROUNDS, "round": ROUNDS}
+
+
 def lay(config: Config) -> Table:
     """As training does, but for the teacher, which nobody has to have trained for its speed to be measured."""
-    channels = 1 if "digits" in config.name else 3
-    constants = NORMALISATIONS["digits" if channels == 1 else "cifar100"]
-    classes = 10 if channels == 1 else 100
-    info = TeacherInfo(
-        config.teacher.arch, classes, channels, *constants, parameters=0, source="", source_digest="", digest=""
+    experiment = experiment_of(config)
+    begin = jax.jit(partial(beginning, config, experiment), compiler_options=dict(QUICK_TO_COMPILE))
+    return Table(config, experiment, *begin())
+
+
+def experiment_of(config: Config) -> Experiment:
+    """With a teacher of as many classes and channels as the config's data have."""
+    classes, constants = (10, "digits") if config.evaluation.data == "digits" else (100, "cifar100")
+    mean, std = NORMALISATIONS[constants]
+    return build(config, TeacherInfo(config.teacher.arch, classes, len(mean), mean, std, 0, "", "", ""))
+
+
+def beginning(config: Config, experiment: Experiment) -> tuple[AKDState, Variables, Variables]:
+    """(state, the teacher as loaded, and as frozen), all of them random numbers."""
+    state = experiment.method.init(jax.random.key(config.seed))
+    (student,) = state.students.values()
+    classes = student.params["fc"]["bias"].shape[0]
+    teacher = make_classifier(config.teacher.arch, classes, image_size=config.image_size)
+    images, _ = experiment.generator.apply(
+        state.generator.variables, jnp.zeros((1, config.generator.latents)), train=False
     )
-    experiment = build(config, info)
-    images = jnp.zeros((1, config.image_size, config.image_size, channels))
-    teacher = make_classifier(info.arch, classes, image_size=config.image_size)
-    init = jax.jit(teacher.init, compiler_options=dict(QUICK_TO_COMPILE))
-    loaded = init(jax.random.key(config.seed + 1), images)
-    state = initial_state(experiment, jax.random.key(config.seed))
-    return Table(config, experiment, state, loaded, experiment.freeze(loaded))
+    loaded = teacher.init(jax.random.key(config.seed + 1), images)
+    return state, loaded, experiment.freeze(loaded)
 
 
 def write_start(table: Table, directory: Path) -> None:
@@ -96,12 +119,26 @@ def write_start(table: Table, directory: Path) -> None:
         np.savez(directory / f"{name}.npz", **to_state_dict(arrays, layouts_of(arrays)[0]))
 
 
-def latents_of_round(table: Table, key: Array) -> list[Array]:
-    """The latents [B, Z] of every step of the round that the method plays with this key, the generator step's last."""
-    students_key, generator_key = jax.random.split(key)
-    keys = [*jax.random.split(students_key, table.config.adversarial.student_steps), generator_key]
-    shape = (table.config.batch_size, table.config.generator.latents)
-    return [jax.random.normal(each, shape) for each in keys]
+def arguments(table: Table) -> tuple[AKDState, Variables, Array]:
+    """Of any step of the game."""
+    return table.state, table.teacher_variables, jax.random.key(KEY)
+
+
+def keys_of_rounds(config: Config, key: Array) -> list[tuple[list[Array], Array]]:
+    """(of each student step, of the generator step) of ROUNDS rounds of a run with this key."""
+    rounds = [jax.random.split(jax.random.fold_in(key, r)) for r in range(ROUNDS)]
+    return [(list(jax.random.split(students, config.adversarial.student_steps)), last) for students, last in rounds]
+
+
+def latents_of_rounds(config: Config, key: Array) -> np.ndarray:
+    """[ROUNDS, k + 1, B, Z]: what the generator is given in each step of each round, its own step's last."""
+    shape = (config.batch_size, config.generator.latents)
+    return np.array(
+        [
+            [jax.random.normal(each, shape) for each in (*students, last)]
+            for students, last in keys_of_rounds(config, key)
+        ]
+    )
 
 
 def images_of(table: Table, count: int) -> jax.ShapeDtypeStruct:

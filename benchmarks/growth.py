@@ -4,7 +4,7 @@ One round of DFAD's game with smaller networks, compiled as training compiles it
 dispatches, in one process.
 """
 
-import shlex
+import os
 import statistics
 import sys
 import time
@@ -18,14 +18,13 @@ import jax.numpy as jnp
 from akd_jax import compilation
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.compilation import compiled
-from akd_jax.files import write_json
 from akd_jax.steps import members, run_rounds, run_rounds_up_to
-from benchmarks import machine
-from benchmarks.games import Table, config_of, lay
+from benchmarks import machine, report
+from benchmarks.games import ROUNDS, Table, config_of, lay
 
 STUDENT, OTHER = "resnet18_8x_small", "resnet20"
 BASE = {"students": (STUDENT,), "teacher__arch": "resnet18_8x", "generator__width": 32}
-SAMPLES, ROUNDS = 5, 2
+SAMPLES = 7
 
 
 class Series(NamedTuple):
@@ -52,19 +51,18 @@ def _grow(arguments: list[str]) -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--plot", type=Path, required=True)
     flags = parser.parse_args(arguments)
+    report.check(flags.json, "--json", ".json")
+    report.check(flags.plot, "--plot", ".png")
     found = {name: [_point(series.settings(n), n) for n in series.points] for name, series in SERIES.items()}
     found["members"] = [_members(n) for n in (1, 2, 4)]
     found["students"] = [_students("alternating"), _students("joint")]
     measured = {
-        "schema": 1,
-        "command": shlex.join(["python", "-m", "benchmarks.growth", *arguments]),
-        "date": time.strftime("%Y-%m-%d"),
         "machine": machine.facts(),
         "base": {name: str(value) for name, value in {"game": "dfad", "batch_size": 8, **BASE}.items()},
         "series": found,
     }
-    flags.json.parent.mkdir(parents=True, exist_ok=True)
-    write_json(flags.json, measured)
+    report.write(flags.json, ["-m", "benchmarks.growth", *arguments], measured)
+    flags.plot.parent.mkdir(parents=True, exist_ok=True)
     draw(found, flags.plot)
 
 
@@ -101,17 +99,22 @@ def _timed(step: Callable, state: Any, *rest: Any) -> dict[str, Any]:
     started = time.perf_counter()
     program = compiled(step, state, *rest, options=compilation.options(), donate=0)
     compiling = time.perf_counter() - started
-    seconds = []
-    for _ in range(SAMPLES + 1):
+
+    def play() -> float:
+        nonlocal state
         started = time.perf_counter()
         state, _ = program(state, *rest)
         jax.block_until_ready(state)
-        seconds.append((time.perf_counter() - started) / ROUNDS)
-    taken = sorted(seconds[1:])
+        return (time.perf_counter() - started) / ROUNDS
+
+    play()
+    taken = [machine.quietest(play, os.getpid()) for _ in range(SAMPLES)]
+    seconds = [each for each, _ in taken]
     return {
-        "seconds": statistics.median(taken),
-        "low": taken[0],
-        "high": taken[-1],
+        "seconds": statistics.median(seconds),
+        "low": min(seconds),
+        "high": max(seconds),
+        "noisy": sum(others >= machine.QUIET for _, others in taken),
         "compile_seconds": round(compiling, 2),
     }
 
@@ -125,7 +128,6 @@ def draw(series: dict[str, Any], path: Path) -> None:
     """A round's time against each size, with the line through the second point that twice as much would follow."""
     from matplotlib.figure import Figure
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     names = [name for name in series if name != "students"]
     figure = Figure(figsize=(3.4 * len(names), 3), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names)), names, strict=True):

@@ -7,8 +7,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from benchmarks import machine
 ROOT = Path(__file__).parents[1]
 VARIANTS = ("jax", "jax_stepwise", "flax", "torch", "torch_tuned", "torch_compiled")
 REFERENCE = "jax"
-PATIENCE = 3
-"""How often a sample is taken again because others were at work."""
+UNSET = ("OMP_", "KMP_", "GOMP_", "MKL_", "XLA_", "JAX_", "TORCH")
+"""How names of environment variables begin that are not passed on: everybody plays with the defaults."""
+
+OFTEN = {"round": 2}
+"""Phase -> how many times as many samples are taken of it, since the targets are about it."""
 
 MOST_APART = 1e-6
 """Relative difference of a step's loss in float64 from ours, beyond which a variant plays another game."""
@@ -26,17 +29,25 @@ MOST_APART = 1e-6
 Say = Callable[[str], None]
 
 
+class Disagreement(Exception):
+    """Two variants do not play the same game."""
+
+
+class Failed(Exception):
+    """A variant's process ended; what it printed last."""
+
+
 class Worker:
     """A process that answers one request at a time; see worker.py."""
 
-    def __init__(self, variant: str, game: str, start: Path, threads: int, environment: dict[str, str] | None = None):
+    def __init__(self, variant: str, game: str, start: Path, threads: int):
         command = [sys.executable, "-m", "benchmarks.worker", variant, game, str(start), str(threads)]
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
         cores = set(sorted(os.sched_getaffinity(0))[:threads])
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+            env={k: v for k, v in os.environ.items() if not k.startswith(UNSET)} | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -46,11 +57,11 @@ class Worker:
         self.pid = self._process.pid
 
     def ask(self, do: str, **request: Any) -> Any:
-        """Raises RuntimeError with what it printed last if it cannot answer."""
+        """Raises Failed if it cannot answer."""
         print(json.dumps({"do": do, **request}), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(self._process.args[3:5])}: {self._said()}")
+            raise Failed(f"{' '.join(self._process.args[3:5])}: {self._said()}")
         return json.loads(line)
 
     def close(self) -> None:
@@ -77,93 +88,96 @@ def workers(variants: Sequence[str], *arguments: Any) -> Iterator[dict[str, Work
 
 
 def measure(game: str, variants: Sequence[str], *, threads: int, samples: int, say: Say) -> dict[str, Any]:
-    """All of one game: agreement in a smaller round, times, compile times, memory."""
+    """All of one game: agreement in a smaller one, compile times, peak memory, times.
+
+    Raises Disagreement where a variant plays another game.
+    """
     with tempfile.TemporaryDirectory() as directory:
         start = Path(directory)
         with workers([REFERENCE], game, start, threads) as made:
-            wanted = made[REFERENCE].ask("prepare")
+            made[REFERENCE].ask("prepare")
             flops = made[REFERENCE].ask("flops")
-        apart = {variant: _apart(variant, wanted, game, start, threads) for variant in variants}
-        for variant, difference in apart.items():
-            say(f"{game}: {variant} plays the same game: losses in float64 differ by {difference:.1e} at most")
-            if not difference <= MOST_APART:
-                raise RuntimeError(f"{variant} does not play the game that it is compared with")
+        apart = _apart(game, variants, start, threads, say)
         compiling = _compile_seconds(game, start, threads)
-        say(f"{game}: compiled in {compiling['cold']:.1f} s, from the cache in {compiling['cached']:.1f} s")
+        say(f"{game}: {', '.join(f'{how} {_parts(parts)}' for how, parts in compiling.items())}")
         with workers(variants, game, start, threads) as made:
-            phases = {variant: worker.ask("phases") for variant, worker in made.items()}
-            rows = _sampled(made, phases, samples, say, game)
-            memory = {variant: worker.ask("memory") for variant, worker in made.items()}
-    return {"losses_apart": apart, "flops": flops, "compile_seconds": compiling, "rows": rows, "peak_memory": memory}
+            rows, memory = _sampled(made, samples, say, game)
+    return {"losses_apart": apart, "flops": flops, "compile_seconds": compiling, "peak_memory": memory, "rows": rows}
 
 
-def _apart(variant: str, wanted: Sequence[float], game: str, start: Path, threads: int) -> float:
-    with workers([variant], game, start, threads) as made:
-        found = made[variant].ask("losses")
-    return max(abs(own - other) / abs(other) for own, other in zip(found, wanted, strict=True))
+def _apart(game: str, variants: Sequence[str], start: Path, threads: int, say: Say) -> dict[str, float]:
+    """Variant -> the largest relative difference of its losses in float64 from the reference's."""
+    losses = {}
+    for variant in dict.fromkeys([REFERENCE, *variants]):
+        with workers([variant], game, start, threads) as made:
+            losses[variant] = made[variant].ask("losses")
+    wanted, found = losses[REFERENCE], {}
+    for variant in variants:
+        pairs = zip(losses[variant], wanted, strict=True)
+        found[variant] = max(abs(own - other) / abs(other) for own, other in pairs)
+        say(f"{game}: {variant} plays the same game: losses in float64 differ by {found[variant]:.1e} at most")
+        if not found[variant] <= MOST_APART:
+            raise Disagreement(
+                f"{variant} does not play the game that it is compared with: {losses[variant]}, {wanted}"
+            )
+    return found
 
 
-def _compile_seconds(game: str, start: Path, threads: int) -> dict[str, float]:
+def _compile_seconds(game: str, start: Path, threads: int) -> dict[str, dict[str, float]]:
     """Of the round's program, in a process with an empty cache and in one that finds it there."""
-    environment = {
-        "JAX_COMPILATION_CACHE_DIR": str(start / "programs"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-    }
     seconds = {}
     for name in ("cold", "cached"):
-        with workers([REFERENCE], game, start, threads, environment) as made:
-            seconds[name] = round(made[REFERENCE].ask("compile"), 3)
+        with workers([REFERENCE], game, start, threads) as made:
+            seconds[name] = made[REFERENCE].ask("compile")
     return seconds
 
 
-def _sampled(made, phases, samples: int, say: Say, game: str) -> dict[str, Any]:
-    """phase -> variant -> its samples: seconds, and cores that others kept busy meanwhile."""
-    names = list(dict.fromkeys(phase for own in phases.values() for phase in own))
-    rows = {}
-    for phase in names:
+def _parts(seconds: dict[str, float]) -> str:
+    return " + ".join(f"{what} {value:.1f} s" for what, value in seconds.items())
+
+
+def _sampled(
+    made: dict[str, Worker], samples: int, say: Say, game: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """(phase -> variant -> summary of its samples, variant -> bytes at most while it played rounds)."""
+    phases = {variant: worker.ask("phases") for variant, worker in made.items()}
+    rows, memory = {}, {}
+    for phase in phases[REFERENCE]:
         players = {variant: worker for variant, worker in made.items() if phase in phases[variant]}
-        for worker in players.values():  # the first of each may compile, the second still warms up
-            worker.ask("sample", phase=phase), worker.ask("sample", phase=phase)
+        counts = {variant: worker.ask("ready", phase=phase) for variant, worker in players.items()}
         taken = {variant: [] for variant in players}
-        for _ in range(samples):
-            for variant, worker in players.items():
-                taken[variant].append(_sample(worker, phase))
-        rows[phase] = {variant: _summary(values) for variant, values in taken.items()}
-        for variant in players:
-            rows[phase][variant]["over_reference"] = _ratio(taken[variant], taken[REFERENCE])
+        for number in range(samples * OFTEN.get(phase, 1)):
+            for variant in _rotated(list(players), number):
+                ask = partial(players[variant].ask, "sample", phase=phase, count=counts[variant])
+                taken[variant].append(machine.quietest(ask, players[variant].pid))
+        rows[phase] = {variant: summary(values, taken[REFERENCE]) for variant, values in taken.items()}
+        if not memory:  # after the first phase, which is the round
+            memory = {variant: worker.ask("memory") for variant, worker in players.items()}
         own = rows[phase][REFERENCE]["median"]
         others = ", ".join(f"{v} {rows[phase][v]['median'] * 1e3:.0f}" for v in players if v != REFERENCE)
         say(f"{game} {phase}: {own * 1e3:.0f} ms; {others or 'alone'}")
-    return rows
+    return rows, memory
 
 
-def _sample(worker: Worker, phase: str) -> tuple[float, float]:
-    """(seconds, cores that others kept busy): the quietest of up to PATIENCE."""
-    best = None
-    for _ in range(PATIENCE):
-        started, busy, own = time.monotonic(), machine.busy_seconds(), machine.process_seconds(worker.pid)
-        seconds = worker.ask("sample", phase=phase)
-        spent = machine.process_seconds(worker.pid) - own
-        others = (machine.busy_seconds() - busy - spent) / (time.monotonic() - started)
-        best = min(best or (seconds, others), (seconds, others), key=lambda pair: pair[1])
-        if others < machine.QUIET:
-            break
-    return best
+def _rotated(names: list[str], by: int) -> list[str]:
+    """Another one first each time: whoever follows a noisy neighbour does not always do so."""
+    by %= len(names)
+    return names[by:] + names[:by]
 
 
-def _summary(values: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    seconds = sorted(each for each, _ in values)
-    noisy = sum(others >= machine.QUIET for _, others in values)
+def summary(values: Sequence[tuple[float, float]], reference: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Of (seconds, cores that others kept busy): seconds; how many of them were noisy; reference's seconds over them.
+
+    The ratios are of samples taken in the same turn.
+    """
+    ratios = [own / other for (other, _), (own, _) in zip(values, reference, strict=True)]
     return {
-        "median": statistics.median(seconds),
-        "low": seconds[0],
-        "high": seconds[-1],
-        "samples": len(seconds),
-        "noisy": noisy,
+        **_spread([seconds for seconds, _ in values]),
+        "samples": len(values),
+        "noisy": sum(others >= machine.QUIET for _, others in values),
+        "ours_over": _spread(ratios),
     }
 
 
-def _ratio(values, reference) -> dict[str, float]:
-    """This variant's times over the reference's, taken one after the other."""
-    ratios = sorted(own / other for (own, _), (other, _) in zip(values, reference, strict=True))
-    return {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]}
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}

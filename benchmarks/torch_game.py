@@ -52,7 +52,7 @@ def players(
 
 
 def tuned(players: Players) -> Players:
-    """Memory in the order that oneDNN is fastest with, and no gradients for those who stand still."""
+    """Memory in the order that oneDNN is fastest with, no gradients for those who stand still; nothing else."""
     for module in (players.teacher, players.student, players.generator):
         module.to(memory_format=torch.channels_last)
     players.teacher.requires_grad_(False)

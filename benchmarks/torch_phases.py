@@ -11,10 +11,8 @@ from akd_jax.config import Config
 from akd_jax.convert.layouts import shapes_of
 from akd_jax.torch_networks import network_of
 from benchmarks import torch_game
-from benchmarks.games import teacher_size
+from benchmarks.games import EVALUATED, EVALUATION_BATCH, SAMPLED, teacher_size, times
 from benchmarks.torch_game import Players
-
-EVALUATED, EVALUATION_BATCH, SAMPLED = 512, 256, 256
 
 
 def load(variant: str, config: Config, start: Path, dtype: torch.dtype = torch.float32) -> Players:
@@ -35,28 +33,43 @@ def load(variant: str, config: Config, start: Path, dtype: torch.dtype = torch.f
 
 
 def losses(variant: str, config: Config, start: Path) -> list[float]:
-    """Of the round on latents.npy, [k + 1, B, Z], in float64."""
+    """Of rounds on latents.npy, [rounds, k + 1, B, Z], in float64: each's student steps' mean and generator step's.
+
+    Of the compiled variant before it is compiled.
+    """
     players = load(variant.replace("_compiled", "_tuned"), config, start, torch.float64)
-    student_losses, generator_loss = torch_game.play_round(players, torch.tensor(np.load(start / "latents.npy")))
-    return [*student_losses, generator_loss]
+    found = []
+    for latents in torch.tensor(np.load(start / "latents.npy")):
+        of_student, of_generator = torch_game.play_round(players, latents)
+        found += [sum(of_student) / len(of_student), of_generator]
+    return found
 
 
-def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], object]]:
-    """Name -> what is played once for a sample; the first time, it may compile."""
+def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], Callable[[], object]]]:
+    """Name -> makes what is timed; the first play may compile. A play is as many of the phase as `games.times` says."""
     players = load(variant, config, start)
     steps = config.adversarial.student_steps
-
-    def latents(count):
-        return torch.randn(count, config.batch_size, config.generator.latents)
-
-    return {
-        "student_step": lambda: torch_game.student_step(players, *latents(1)),
-        "generator_step": lambda: torch_game.generator_step(players, *latents(1)),
-        "round": lambda: torch_game.play_round(players, latents(steps + 1)),
+    moves = {
+        "student_step": lambda: torch_game.student_step(players, *_latents(config, 1)),
+        "generator_step": lambda: torch_game.generator_step(players, *_latents(config, 1)),
+        "round": lambda: torch_game.play_round(players, _latents(config, steps + 1)),
+    }
+    plays = {
+        **{name: partial(_repeated, move, times(config)[name]) for name, move in moves.items()},
         "evaluation": partial(_evaluate, players, config.image_size, _channels(start)),
         "sampling": partial(_sample, players, config.generator.latents),
         "conversion": partial(_read_teacher, start),
     }
+    return {name: lambda play=play: play for name, play in plays.items()}
+
+
+def _latents(config: Config, count: int) -> torch.Tensor:
+    return torch.randn(count, config.batch_size, config.generator.latents)
+
+
+def _repeated(move: Callable[[], object], count: int) -> None:
+    for _ in range(count):
+        move()
 
 
 def _channels(start: Path) -> int:

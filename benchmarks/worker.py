@@ -4,12 +4,16 @@ A request is a line of JSON, {"do": ..., ...}; so is the answer. Everything else
 """
 
 import json
+import math
 import os
 import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+LEAST_SECONDS = 0.3
+"""That a sample takes: what is shorter is played more often."""
 
 
 def main() -> None:
@@ -21,31 +25,41 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(int(threads))
-        from benchmarks import torch_phases as own
+        from benchmarks.torch_phases import losses, phases
     else:
-        from benchmarks import jax_phases as own
-    from benchmarks.games import config_of
+        from benchmarks import jax_facts
+        from benchmarks.jax_facts import losses
+        from benchmarks.jax_phases import phases
+    from benchmarks.games import config_of, times
 
-    config, phases = config_of(game), {}
+    config = config_of(game)
+    makers: dict[str, Any] = {}
+    plays: dict[str, Any] = {}
 
     def answer(request: dict[str, Any]) -> Any:
         match request["do"]:
             case "prepare":
-                return own.prepare(config, Path(start))
+                return jax_facts.prepare(config, Path(start))
             case "losses":
-                arguments = (Path(start),) if variant.startswith("torch") else ()
-                return own.losses(variant, config, *arguments)
+                return losses(variant, config, Path(start))
             case "phases":
-                phases.update(own.phases(variant, config, Path(start)))
-                return list(phases)
+                makers.update(phases(variant, config, Path(start)))
+                return list(makers)
+            case "ready":
+                phase = request["phase"]
+                plays[phase] = makers[phase]()
+                plays[phase]()  # may compile
+                once = _seconds(plays[phase], 1)
+                return max(1, math.ceil(LEAST_SECONDS / once))
             case "sample":
-                return _timed(phases[request["phase"]])
+                count = request["count"]
+                return _seconds(plays[request["phase"]], count) / count / times(config).get(request["phase"], 1)
             case "compile":
-                return own.compile_seconds(config)
+                return jax_facts.compile_seconds(config, Path(start))
             case "flops":
-                return own.flops(config)
+                return jax_facts.flops(config)
             case "matmul":
-                return own.matmul_flops_per_second()
+                return jax_facts.matmul_flops_per_second()
             case "memory":
                 return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -53,11 +67,11 @@ def main() -> None:
         print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
 
 
-def _timed(phase: Any) -> float:
-    """Seconds of one time."""
+def _seconds(play: Any, count: int) -> float:
     started = time.perf_counter()
-    times = phase()
-    return (time.perf_counter() - started) / (times if isinstance(times, int) else 1)
+    for _ in range(count):
+        play()
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
