@@ -2,11 +2,14 @@
 
 import builtins
 import gc
+import itertools
+import multiprocessing
 import os
 import random
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,6 +115,36 @@ def test_what_a_kill_left_half_written_is_gone_at_once(tmp_path):
         assert checkpoints.steps() == [4]
         checkpoints.save(5, tree(5), {})
     assert_bitwise_equal(restore(tmp_path, 5), tree(5))
+
+
+def save_without_end(directory):
+    for step in itertools.count():
+        save(directory, step)
+
+
+def test_killed_in_the_middle_of_a_save(tmp_path):
+    """Ten times, and the next process always finds the last one that was whole."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["akd_jax.loop"])
+    draw, unfinished = random.Random(0), 0
+    for attempt in range(10):
+        directory = tmp_path / f"{attempt}"
+        process = processes.Process(target=save_without_end, args=(directory,))
+        process.start()
+        while not (directory / "2").exists():
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        names = {path.name for path in directory.iterdir()}
+        unfinished += any("tmp" in name for name in names)
+        newest = max(int(name) for name in names if name.isdecimal())
+        with Checkpoints(directory, keep=2) as checkpoints:
+            assert checkpoints.steps()[0] == newest
+            assert {path.name for path in directory.iterdir()} == {f"{step}" for step in checkpoints.steps()}
+            assert_bitwise_equal(checkpoints.restore(newest, tree())[0], tree(newest))
+            checkpoints.save(newest + 1, tree(), {})
+    assert unfinished > 0
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
