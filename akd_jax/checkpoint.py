@@ -1,6 +1,5 @@
 """Saving and restoring pytrees of arrays with Orbax. The only place that knows it."""
 
-import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import orbax.checkpoint as ocp
 
 from akd_jax import digest, files
 from akd_jax.errors import CheckpointError, InputError
+from akd_jax.event_loops import patient
 
 SCHEMA = 3  # of what a checkpoint holds; progress.py says what its arrays and its meta are
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -98,10 +98,10 @@ class Checkpoints:
     @contextmanager
     def _reading(self, step: int) -> Iterator[None]:
         """What cannot be restored although the disk gives all of it is damaged."""
-        policy = asyncio.get_event_loop_policy()
-        asyncio.set_event_loop_policy(_PatientLoops())
         try:
-            yield
+            # Orbax closes its event loop at the first array that cannot be read, while others still are.
+            with patient():
+                yield
         except Exception as error:  # Orbax raises many kinds, Exception itself among them
             if isinstance(error, REFUSED) and not isinstance(error, ABSENT):
                 raise
@@ -109,8 +109,6 @@ class Checkpoints:
             raise CheckpointError(
                 f"checkpoint {step} in {self._directory} is damaged: it cannot be read ({_brief(error)})"
             ) from error
-        finally:
-            asyncio.set_event_loop_policy(policy)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -126,12 +124,12 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Waits until all is written."""
+        """Waits until all is written. Raises CheckpointError where that failed, and was not said before."""
         try:
             with self._writing():
                 self._manager.close()
         except CheckpointError:
-            if kind is None:  # else it is the second thing that went wrong, and often the same
+            if kind is None or not issubclass(kind, CheckpointError):
                 raise
 
 
@@ -160,25 +158,6 @@ def restore_tree(directory: Path, like: Any) -> Any:
     if jax.tree.map(np.shape, restored) != jax.tree.map(np.shape, placed):  # Orbax gives whatever was saved
         raise ValueError("arrays of other shapes")
     return restored
-
-
-class _PatientLoop(asyncio.SelectorEventLoop):
-    """Ends what it has begun. Orbax closes its loop at the first array that cannot be read, while others are read:
-    these then complained on stderr, and once blocked the process for ever when they were collected.
-    """
-
-    def close(self) -> None:
-        if begun := asyncio.all_tasks(self):
-            self.run_until_complete(asyncio.wait(begun))
-        super().close()
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Prints nothing: the first error is raised, those after it tell the same."""
-
-
-class _PatientLoops(asyncio.DefaultEventLoopPolicy):
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return _PatientLoop()
 
 
 def _on_host(tree: Any) -> Any:

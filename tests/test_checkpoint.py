@@ -1,6 +1,7 @@
 """Trees of arrays on disk: what comes back is what was saved, bit for bit."""
 
 import builtins
+import contextlib
 import gc
 import itertools
 import multiprocessing
@@ -10,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -247,7 +247,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path, record):
         restore(tmp_path, 1)
 
 
-@contextmanager
+@contextlib.contextmanager
 def small_disk(directory, size):
     """A file system of so many bytes."""
     directory.mkdir()
@@ -275,7 +275,10 @@ def test_a_full_disk(tmp_path):
         assert_bitwise_equal(restore(disk, 3, arrays(0)), arrays(3))
 
 
-def test_a_disk_that_is_full_when_the_last_save_ends(tmp_path, monkeypatch):
+@pytest.mark.parametrize("ends", [contextlib.nullcontext, lambda: _raise(KeyboardInterrupt)])
+def test_a_disk_that_is_full_when_the_last_save_ends(tmp_path, monkeypatch, ends):
+    """Also where the run is being stopped, and somebody would say that it is saved."""
+
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -284,6 +287,7 @@ def test_a_disk_that_is_full_when_the_last_save_ends(tmp_path, monkeypatch):
         checkpoints.wait()
         monkeypatch.setattr(ocp.CheckpointManager, "_finalize", full)
         checkpoints.save(2, tree(2), {})
+        ends()
     monkeypatch.undo()
     assert_bitwise_equal(restore(tmp_path, 1), tree(1))
 
