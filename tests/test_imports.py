@@ -39,7 +39,7 @@ ARROWS = {
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
     "experiment": "compilation config errors methods models objectives optimizers teacher types",
-    "metrics": "files",
+    "metrics": "errors files",
     "data": "convert digits errors files",
     "report": "metrics",
     "workdir": "config config_dict errors files",

@@ -32,6 +32,18 @@ def test_the_best_is_the_first_of_the_highest():
     assert progress.best_round(now) == now.best["s"].round == 2
 
 
+def test_the_best_is_in_every_checkpoint(tmp_path):
+    """However long ago it was."""
+    now = progress.fresh(at(0))
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for round in range(1, 23):
+            now = after(now, round, float(round), 0.75 if round == 2 else 0.5)
+            progress.save(checkpoints, now)
+    assert {path.name for path in tmp_path.iterdir()} == {"21", "22"}
+    found, _ = progress.newest(tmp_path, progress.fresh(at(0)))
+    assert found == now and (found.round, found.best["s"].round, found.best["s"].variables.params) == (22, 2, 2.0)
+
+
 def test_a_best_on_another_split_is_no_measure_to_beat():
     now = after(after(progress.fresh(at(0)), 1, 1.0, 0.75), 2, 2.0, 0.5, split="validation")
     assert now.best["s"].measures == {"validation": {"top1": 0.5}} and progress.best_round(now) == 2

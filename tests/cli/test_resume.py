@@ -114,13 +114,14 @@ def test_more_epochs_later_are_as_good_as_at_once(tmp_path):
 
 
 def test_what_was_spent_before_stays_counted(run, copy):
-    """With other settings, which were forced."""
+    """With other settings than now, which are forced."""
     shutil.rmtree(copy / "checkpoints" / "4")
     before = saved_run.read(copy).progress
     shutil.rmtree(copy / "checkpoints" / "2")
     with Checkpoints(copy / "checkpoints", keep=2) as checkpoints:
         progress.save(checkpoints, before._replace(teacher_queries=1000, flops=2**60))
-    assert status(train, *TINY, "--workdir", copy) == 0
+    assert status(train, *TINY, "--config.seed=1", "--force", "--workdir", copy) == 0
+    assert summary(copy)["seed"] == 1
     assert summary(run)["teacher_queries"] == 4 * (1 + 1) * 8
     assert summary(copy)["teacher_queries"] == 1000 + 2 * (1 + 1) * 8
     assert summary(copy)["flops"] == 2**60 + summary(run)["flops"] // 2
@@ -143,6 +144,8 @@ def test_other_networks_are_refused_also_by_force(run, copy, capsys):
 def test_a_damaged_checkpoint_is_named_and_set_aside(run, copy, capsys):
     DAMAGES["a byte of the arrays"](copy / "checkpoints" / "4")
     damaged = contents(copy / "checkpoints" / "4")
+    with (copy / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "tra')
     assert status(train, *TINY, "--workdir", copy) == 0
     said = capsys.readouterr()
     assert said.err.startswith("warning: checkpoint 4 in ") and said.err.count("\n") == 1
