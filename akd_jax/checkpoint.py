@@ -161,7 +161,7 @@ def restore_tree(directory: Path, like: Any) -> Any:
 
 
 def _on_host(tree: Any) -> Any:
-    """Copies, since on CPU NumPy would look at the device's own memory. Orbax copies typed keys itself, at once."""
+    """Copies, since on CPU NumPy would give views, and what has a view is not donated. Typed keys stay as they are."""
     return jax.tree.map(lambda leaf: leaf if digest.is_key(leaf) else np.array(leaf), jax.device_get(tree))
 
 

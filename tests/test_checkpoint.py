@@ -92,6 +92,7 @@ def test_a_saved_array_may_be_donated_at_once(tmp_path):
         checkpoints.save(1, state, {})
         add = jax.jit(lambda t: jax.tree.map(lambda x: x + 1, t), donate_argnums=0)
         jax.block_until_ready(add({name: state[name] for name in ("many", "weights", "step")}))
+        assert state["many"].is_deleted()  # which no view of it has hindered
     like = tree() | {"many": jnp.zeros(1_000_000)}
     assert_bitwise_equal(restore(tmp_path, 1, like), tree() | {"many": jnp.ones(1_000_000)})
 
@@ -155,6 +156,7 @@ def test_damage_is_noticed(tmp_path, damage):
         restore(tmp_path, 1)
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_many_damaged_arrays_leave_nothing_behind(tmp_path, capfd):
     """No line on stderr, and nothing that blocks when it is collected, as what Orbax leaves undone did."""
     for step in range(1, 6):
@@ -275,7 +277,7 @@ def test_a_full_disk(tmp_path):
         assert_bitwise_equal(restore(disk, 3, arrays(0)), arrays(3))
 
 
-@pytest.mark.parametrize("ends", [contextlib.nullcontext, lambda: _raise(KeyboardInterrupt)])
+@pytest.mark.parametrize("ends", [contextlib.nullcontext, lambda: _raise(RuntimeError("stopped"))])
 def test_a_disk_that_is_full_when_the_last_save_ends(tmp_path, monkeypatch, ends):
     """Also where the run is being stopped, and somebody would say that it is saved."""
 
