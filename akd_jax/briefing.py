@@ -48,7 +48,7 @@ def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
         return
     memory = max(_bytes(program) for program in programs.values())
     rounds = run.schedule.rounds - after
-    flops = run.spent(run.schedule.rounds)[1] - run.spent(after)[1]
+    flops = run.flops_in(run.schedule.rounds) - run.flops_in(after)
     speed = _matmul_flops_per_second()
     say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB")
     say(

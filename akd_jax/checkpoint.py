@@ -1,5 +1,8 @@
 """Saving and restoring pytrees of arrays with Orbax. The only place that knows it."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,54 +10,127 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from akd_jax.errors import InputError
+from akd_jax import digest, files
+from akd_jax.errors import CheckpointError, InputError
+from akd_jax.event_loops import patient
+
+SCHEMA = 3  # of what a checkpoint holds; progress.py says what its arrays and its meta are
+ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds
 
 
 class Checkpoints:
     """The numbered checkpoints of one pytree in one directory; the newest `keep` stay.
 
+    Orbax restores arrays without noticing that a byte has changed, and casts them to other types without a word. So
+    each checkpoint has a record of its arrays' shapes, types and digest, which has a digest itself.
     keep None: only to read, which leaves alone what a training process may be writing there just now.
     """
 
     def __init__(self, directory: Path, *, keep: int | None):
         writes = keep is not None
+        if writes:  # Orbax does it in a thread that a short process does not wait for
+            for left in directory.glob("*.orbax-checkpoint-tmp*"):
+                shutil.rmtree(left)
+        self._directory = directory
         self._manager = ocp.CheckpointManager(
             directory.absolute(),
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep, create=writes, cleanup_tmp_directories=writes, read_only=not writes
-            ),
+            options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=writes, read_only=not writes),
             item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
         )
 
-    def save(self, step: int, state: Any, meta: dict[str, Any]) -> None:
-        """Returns before the writing ends; `state` may be donated at once."""
-        saved = self._manager.save(
-            step, args=ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
-        )
+    def save(self, step: int, arrays: Any, meta: dict[str, Any]) -> None:
+        """Returns before the writing ends, which `wait` awaits; `arrays` may be donated at once."""
+        arrays = _on_host(arrays)
+        record = {"schema": SCHEMA, "meta": meta, "kinds": digest.kinds(arrays), "arrays": digest.of_tree(arrays)}
+        record["digest"] = digest.of_json(record)
+        wanted = ocp.args.Composite(state=ocp.args.StandardSave(arrays), meta=ocp.args.JsonSave(record))
+        with self._writing():
+            saved = self._manager.save(step, args=wanted)
         if not saved:
-            raise RuntimeError(f"checkpoint {step} in {self._manager.directory} was not saved")
+            raise RuntimeError(f"checkpoint {step} in {self._directory} was not saved")
 
-    def latest(self) -> int | None:
-        return self._manager.latest_step()
+    def wait(self) -> None:
+        """Until all is on disk. Raises CheckpointError where that failed."""
+        with self._writing():
+            self._manager.wait_until_finished()
+
+    def steps(self) -> list[int]:
+        """The numbers of those that are there, the newest first."""
+        return sorted(self._manager.all_steps(), reverse=True)
+
+    def record(self, step: int) -> dict[str, Any]:
+        """What was written down beside the arrays: meta, their kinds and their digest.
+
+        Raises CheckpointError where it is damaged, InputError where another version of akd_jax wrote it.
+        """
+        with self._reading(step):
+            record = dict(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
+        found = record.pop("digest", None)
+        if found not in (None, digest.of_json(record)):
+            raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its record is not as it was")
+        if record.get("schema") != SCHEMA:
+            raise InputError(
+                f"checkpoint {step} in {self._directory} was written by another version of akd_jax: take another "
+                "--workdir"
+            )
+        return record
 
     def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
-        """(state of the shapes, types and placement of `like`, meta). Raises InputError if that cannot be read."""
-        wanted = ocp.args.Composite(state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore())
-        try:
-            restored = self._manager.restore(step, args=wanted)
-        except (KeyError, OSError, TypeError, ValueError) as error:
+        """(arrays of the placement of `like`, meta).
+
+        Raises CheckpointError where they are not those that were saved, InputError where those were of other names,
+        shapes or types than `like`.
+        """
+        record = self.record(step)
+        if differing := digest.differing(record["kinds"], digest.kinds(like)):
             raise InputError(
-                f"checkpoint {step} in {self._manager.directory} is damaged, or of a run with other networks "
-                f"({error!s:.200}): take another --workdir"
+                f"checkpoint {step} in {self._directory} is of a run with other networks ({differing}): "
+                "take another --workdir"
+            )
+        with self._reading(step):
+            wanted = ocp.args.Composite(state=ocp.args.StandardRestore(like))
+            arrays = self._manager.restore(step, args=wanted).state
+        if digest.of_tree(arrays) != record["arrays"]:
+            raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its arrays are not as they were")
+        return arrays, record["meta"]
+
+    @contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        """What cannot be restored although the disk gives all of it is damaged."""
+        try:
+            # Orbax closes its event loop at the first array that cannot be read, while others still are.
+            with patient():
+                yield
+        except Exception as error:  # Orbax raises many kinds, Exception itself among them
+            if isinstance(error, REFUSED) and not isinstance(error, ABSENT):
+                raise
+            files.read_through(self._directory / str(step))
+            raise CheckpointError(
+                f"checkpoint {step} in {self._directory} is damaged: it cannot be read ({_brief(error)})"
             ) from error
-        return restored.state, restored.meta
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # the latter from TensorStore, whatever the disk said
+            raise CheckpointError(
+                f"no checkpoint could be written to {self._directory} ({_brief(error)}): see that there is room and "
+                "give the same command again; it goes on from the checkpoint before, which is intact"
+            ) from error
 
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Waits until all is written."""
-        self._manager.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Waits until all is written. Raises CheckpointError where that failed, and was not said before."""
+        try:
+            with self._writing():
+                self._manager.close()
+        except CheckpointError:
+            if kind is None or not issubclass(kind, CheckpointError):
+                raise
 
 
 def latest_in(directory: Path) -> int | None:
@@ -62,7 +138,7 @@ def latest_in(directory: Path) -> int | None:
     if not directory.is_dir():
         return None
     with Checkpoints(directory, keep=None) as checkpoints:
-        return checkpoints.latest()
+        return next(iter(checkpoints.steps()), None)
 
 
 def save_tree(directory: Path, tree: Any) -> None:
@@ -82,3 +158,12 @@ def restore_tree(directory: Path, like: Any) -> Any:
     if jax.tree.map(np.shape, restored) != jax.tree.map(np.shape, placed):  # Orbax gives whatever was saved
         raise ValueError("arrays of other shapes")
     return restored
+
+
+def _on_host(tree: Any) -> Any:
+    """Copies, since on CPU NumPy would give views, and what has a view is not donated. Typed keys stay as they are."""
+    return jax.tree.map(lambda leaf: leaf if digest.is_key(leaf) else np.array(leaf), jax.device_get(tree))
+
+
+def _brief(error: Exception) -> str:
+    return f"{error!s:.200}" or repr(error)

@@ -1,4 +1,8 @@
-"""The errors that users meet. Each message is one line that says what is wrong and what to do."""
+"""The errors and warnings that users meet. Each message is one line that says what is wrong and what to do."""
+
+import sys
+
+from tqdm import tqdm
 
 
 class InputError(ValueError):
@@ -13,5 +17,14 @@ class NonFiniteError(RuntimeError):
     """A loss is not finite: exit status 3, the last checkpoint is from before."""
 
 
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be written or is not what was saved: exit status 1, what else was saved is intact."""
+
+
 class ExportError(RuntimeError):
     """What was exported is not what was meant: exit status 1, nothing written."""
+
+
+def warn(message: str) -> None:
+    """A line on stderr that tears no progress bar."""
+    tqdm.write(f"warning: {' '.join(message.split())}", file=sys.stderr)

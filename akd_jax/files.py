@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside the goal, then moved onto it; and their checksums."""
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -53,6 +54,22 @@ def check_replaceable(directory: Path, own: Collection[str], kind: str, *, overw
         raise InputError(f"{directory} exists and is no {kind}, so it stays: give another --out")
     if not overwrite:
         raise InputError(f"{directory} exists: give --overwrite, or another --out")
+
+
+def set_aside(path: Path, directory: Path) -> None:
+    """Moves it into the directory, under its own name or the first of NAME_2, NAME_3, ... that is free there."""
+    directory.mkdir(exist_ok=True)
+    names = itertools.chain([path.name], (f"{path.name}_{count}" for count in itertools.count(2)))
+    os.rename(path, next(directory / name for name in names if not (directory / name).exists()))
+
+
+def read_through(directory: Path) -> None:
+    """Raises OSError where the disk refuses any file in it."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while file.read(1 << 24):
+                    pass
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from akd_jax.checkpoint import Checkpoints
 from akd_jax.compilation import compiled
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import NonFiniteError
+from akd_jax.errors import InputError, NonFiniteError
 from akd_jax.evaluate import Measures
 from akd_jax.judge import Evaluation, Judge, evaluation
 from akd_jax.progress import Progress
@@ -45,34 +45,61 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         announce_cost(run, _compile(run, state), after=0)
         return
     directory.mkdir(parents=True, exist_ok=True)
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
-        now = progress.fresh(state)
-        saved = progress.newest(checkpoints, now)
-        if saved is not None:
-            now = saved
-            say(f"resuming from round {now.round}")
+    with workdir.locked(directory):
+        now, damaged = _where_it_stopped(run, progress.fresh(state))
         # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+        for round in damaged:  # or they would be in the way of those to come
+            files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
         files.write_json(directory / workdir.CONFIG, to_dict(config))
         teacher_files.write_info(directory, run.teacher_info)
-        if saved is None or not _finished(run, now):
-            _play(run, now, checkpoints)
+        if not _reported(run, now):
+            with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
+                _play(run, now, checkpoints)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
+
+
+def _where_it_stopped(run: Run, start: Progress) -> tuple[Progress, list[int]]:
+    """(the progress to go on from, the rounds of damaged checkpoints after it). Raises as `progress.newest`."""
+    saved, damaged = progress.newest(run.directory / workdir.CHECKPOINTS, start)
+    if saved is None:
+        return start, damaged
+    if saved.round > run.schedule.rounds:
+        raise InputError(
+            f"{run.directory} has played {saved.round} rounds, and these settings are for {run.schedule.rounds}: raise "
+            "schedule.epochs, or take another --workdir"
+        )
+    say(f"resuming from round {saved.round}")
+    return saved, damaged
+
+
+def _reported(run: Run, now: Progress) -> bool:
+    """Whether the run is at its end, and summary.json tells of it: a kill may have come between the two."""
+    summary = run.directory / workdir.SUMMARY
+    if not _finished(run, now) or not summary.exists():
+        return False
+    told = files.read_json(summary)
+    return told["finished"] and told["rounds"] == now.round
 
 
 def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
     """From here to the end of the run, with at least one evaluation."""
     judges = evaluation(run)
     report_teacher(judges)
-    programs = _compile(run, now.state) if now.round < run.schedule.rounds else {}
+    finished = _finished(run, now)
+    programs = {} if finished else _compile(run, now.state)
     announce_cost(run, programs, after=now.round)
     paces: dict[str, float] = {}
     with (
         Recorder(run, after=now.round) as recorder,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
-        if not programs:
-            progress.save(checkpoints, _conclude(run, now, judges, recorder))
-        while now.round < run.schedule.rounds:
+        if now.last:  # as of this checkpoint, whatever a kill left undone
+            recorder.report(now, teacher_top1=judges.teacher_top1, finished=finished)
+            if finished:
+                recorder.draw(now)
+        elif finished:
+            now = _conclude(run, now, judges, recorder, checkpoints)
+        while not _finished(run, now):
             dispatch = next_dispatch(run.schedule, now.round, paces)
             before = now.seconds
             now = _dispatch(run, now, dispatch, programs[dispatch.turn], recorder)
@@ -82,11 +109,7 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
             bar.update(dispatch.rounds)
             epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
             if now.round == run.schedule.rounds or (not rest and epoch % run.config.evaluation.every_epochs == 0):
-                now = _conclude(run, now, judges, recorder)
-                # Last of all: what a kill before this line leaves behind, the resumed run writes again.
-                progress.save(checkpoints, now)
-                if _finished(run, now):
-                    break
+                now = _conclude(run, now, judges, recorder, checkpoints)
 
 
 def _compile(run: Run, state: AKDState) -> Programs:
@@ -110,7 +133,8 @@ def _dispatch(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorde
     state, played = program(now.state, run.teacher_variables, run.game_key, jnp.int32(dispatch.rounds))
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
-    series = {name: _of_student(played, name) for name in run.experiment.method.turns[dispatch.turn].students}
+    turn = run.experiment.method.turns[dispatch.turn]
+    series = {name: _of_student(played, name) for name in turn.students}
     for name, values in series.items():
         for key, numbers in values.items():
             finite = np.isfinite(numbers)
@@ -127,7 +151,12 @@ def _dispatch(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorde
             seconds=seconds / dispatch.rounds,
         )
     )
-    return now._replace(state=state, seconds=now.seconds + seconds)
+    return now._replace(
+        state=state,
+        seconds=now.seconds + seconds,
+        teacher_queries=now.teacher_queries + dispatch.rounds * turn.teacher_queries,
+        flops=now.flops + dispatch.rounds * run.flops[dispatch.turn],
+    )
 
 
 def _of_student(played: Metrics, name: str) -> dict[str, np.ndarray]:
@@ -135,8 +164,8 @@ def _of_student(played: Metrics, name: str) -> dict[str, np.ndarray]:
     return {key: values[name] if isinstance(values, Mapping) else values for key, values in played.items()}
 
 
-def _conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
-    """What follows an epoch: measurements, reports, pictures."""
+def _conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, checkpoints: Checkpoints) -> Progress:
+    """What follows an epoch: measurements, a checkpoint, reports, pictures."""
     last = {name: _measure(run, now, name, judges.during, recorder) for name in run.config.students}
     now = progress.keep_best(now, last)
     finished = _finished(run, now)
@@ -144,9 +173,12 @@ def _conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -
         for name in run.config.students:
             last[name] |= _measure(run, now, name, judges.at_end, recorder)
         now = progress.add_to_best(now, {name: judges.at_end(name, best.variables) for name, best in now.best.items()})
-    recorder.report(now, last, teacher_top1=judges.teacher_top1, finished=finished)
+    now = now._replace(last=last)
+    progress.save(checkpoints, now)
     if finished or _epoch(run, now) % run.config.sample_every_epochs == 0:
-        recorder.draw(now)
+        recorder.draw(now)  # while the checkpoint is written
+    checkpoints.wait()  # nothing is reported that a kill could undo
+    recorder.report(now, teacher_top1=judges.teacher_top1, finished=finished)
     report_evaluation(run, now, _epoch(run, now), last)
     return now
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from akd_jax import files
+from akd_jax.errors import InputError
 
 Row = Mapping[str, Any]
 LABELS = ("kind", "round", "epoch", "student", "split", "seed")
@@ -39,11 +40,25 @@ def eval_rows(
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl; [] if there is none. A last line cut short by a kill is left out."""
+    """The rows of a metrics.jsonl; [] if there is none. A last line cut short by a kill is left out.
+
+    Raises InputError for a line that is no row, which no kill leaves.
+    """
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]  # what follows the last newline is half a row
+    lines = path.read_text(errors="replace").split("\n")
+    return [_row(line, path, number) for number, line in enumerate(lines[:-1], 1) if line]  # after it: half a row
+
+
+def _row(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        known = isinstance(row, dict) and "round" in row
+    except ValueError:
+        known = False
+    if not known:
+        raise InputError(f"line {number} of {path} is damaged: take it out; the run goes on without it")
+    return row
 
 
 def rewind(path: Path, round: int) -> None:

@@ -1,16 +1,15 @@
 """What changes while a run goes on; all of it is in every checkpoint."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
 
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.errors import InputError
+from akd_jax.errors import CheckpointError, warn
 from akd_jax.evaluate import Measures
 from akd_jax.types import AKDState, Variables
-
-SCHEMA = 2  # of what a checkpoint holds
 
 
 class Best(NamedTuple):
@@ -25,11 +24,19 @@ class Best(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """state: of the game. best: each student's. seconds: of training so far."""
+    """state: of the game. best: each student's.
+
+    last: student -> {split: its measures} at the last evaluation, {} before the first.
+    seconds of training, teacher_queries (images that the teacher was shown) and flops (floating-point operations) are
+    of the rounds played, which may have been with other settings than those to come.
+    """
 
     state: AKDState
     best: Mapping[str, Best]
+    last: Mapping[str, Mapping[str, Measures]]
     seconds: float
+    teacher_queries: int
+    flops: int
 
     @property
     def round(self) -> int:
@@ -39,7 +46,7 @@ class Progress(NamedTuple):
 def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
     best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
-    return Progress(state, best, 0.0)
+    return Progress(state, best, last={}, seconds=0.0, teacher_queries=0, flops=0)
 
 
 def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
@@ -75,23 +82,34 @@ def best_round(progress: Progress) -> int | None:
 def save(checkpoints: Checkpoints, progress: Progress) -> None:
     """Returns before the writing ends; the progress may go on at once."""
     best = {name: {"round": best.round, "measures": dict(best.measures)} for name, best in progress.best.items()}
-    meta = {"schema": SCHEMA, "best": best, "seconds": progress.seconds}
-    checkpoints.save(progress.round, _arrays(progress), meta)
+    plain = {name: value for name, value in progress._asdict().items() if name not in ("state", "best")}
+    checkpoints.save(progress.round, _arrays(progress), plain | {"best": best})
 
 
-def newest(checkpoints: Checkpoints, like: Progress) -> Progress | None:
-    """The newest saved progress, with the shapes and placement of `like`; None where none has been saved.
+def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]:
+    """(the newest progress saved there that is undamaged, placed like `like`; the rounds of the damaged ones after it).
 
-    Raises InputError if it cannot be read.
+    None where none has been saved. A warning names each damaged one; they stay where they are.
+    Raises CheckpointError where all are damaged, InputError where one is of other networks or another version.
     """
-    round = checkpoints.latest()
-    if round is None:
-        return None
-    arrays, meta = checkpoints.restore(round, _arrays(like))
-    if meta.get("schema") != SCHEMA:
-        raise InputError(f"checkpoint {round} was written by another version of akd_jax: take another --workdir")
-    best = {name: Best(arrays["best"][name], **facts) for name, facts in meta["best"].items()}
-    return Progress(arrays["state"], best, meta["seconds"])
+    damaged = {}
+    with Checkpoints(directory, keep=None) as checkpoints:
+        for round in checkpoints.steps():
+            try:
+                arrays, meta = checkpoints.restore(round, _arrays(like))
+            except CheckpointError as error:
+                damaged[round] = str(error)
+                continue
+            for message in damaged.values():
+                warn(f"{message}: going on from checkpoint {round}")
+            best = {name: Best(arrays["best"][name], **facts) for name, facts in meta.pop("best").items()}
+            return Progress(arrays["state"], best, **meta), list(damaged)
+    if damaged:
+        raise CheckpointError(
+            f"no readable checkpoint in {directory} ({'; '.join(damaged.values())}): nothing was changed; put back a "
+            "copy of one, or take another --workdir"
+        )
+    return None, []
 
 
 def _arrays(progress: Progress) -> dict:

@@ -1,7 +1,6 @@
 """What a run leaves in its directory while it is played: rows, reports and pictures."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -29,12 +28,10 @@ class Recorder:
         if self._events:
             self._events.append(rows)
 
-    def report(
-        self, progress: Progress, last: Mapping[str, Any], *, teacher_top1: Mapping[str, float], finished: bool
-    ) -> None:
-        """history.csv and summary.json; last: {student: {split: its measures now}}."""
+    def report(self, progress: Progress, *, teacher_top1: Mapping[str, float], finished: bool) -> None:
+        """history.csv and summary.json."""
         metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
-        summary = summarise(self._run, progress, last, teacher_top1=teacher_top1, finished=finished)
+        summary = summarise(self._run, progress, teacher_top1=teacher_top1, finished=finished)
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
     def draw(self, progress: Progress) -> None:

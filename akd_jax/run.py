@@ -48,12 +48,9 @@ class Run(NamedTuple):
     game_key: Array
     sample_key: Array
 
-    def spent(self, rounds: int) -> tuple[int, int]:
-        """(images that the teacher was shown, floating-point operations) in the first `rounds` rounds."""
-        played = rounds_by_turn(self.schedule, rounds)
-        turns = self.experiment.method.turns
-        images = sum(count * turns[name].teacher_queries for name, count in played.items())
-        return images, sum(count * self.flops[name] for name, count in played.items())
+    def flops_in(self, rounds: int) -> int:
+        """Floating-point operations of the run's first `rounds` rounds."""
+        return sum(count * self.flops[turn] for turn, count in rounds_by_turn(self.schedule, rounds).items())
 
 
 def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tuple[Run, AKDState]:

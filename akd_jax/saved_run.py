@@ -6,7 +6,6 @@ from typing import NamedTuple
 import jax
 
 from akd_jax import files, progress, teacher_files, workdir
-from akd_jax.checkpoint import Checkpoints
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
@@ -18,7 +17,7 @@ from akd_jax.teacher import TeacherInfo
 class SavedRun(NamedTuple):
     """What a run's directory holds, put together again: its settings, what they build, and how far it came.
 
-    teacher_info: its arrays are not needed. progress: at the newest checkpoint.
+    teacher_info: its arrays are not needed. progress: at the newest checkpoint that is undamaged.
     """
 
     config: Config
@@ -38,11 +37,11 @@ def describe(directory: Path) -> tuple[Config, TeacherInfo]:
 
 
 def read(directory: Path) -> SavedRun:
-    """Raises InputError where there is no run, or none with a checkpoint."""
+    """Raises InputError where there is no run, or none with a checkpoint; CheckpointError where all are damaged."""
     config, info = describe(directory)
     experiment = build(config, info)
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
-        saved = progress.newest(checkpoints, progress.fresh(initial_state(experiment, jax.random.key(0))))
+    like = progress.fresh(initial_state(experiment, jax.random.key(0)))
+    saved, _ = progress.newest(directory / workdir.CHECKPOINTS, like)
     if saved is None:
         raise InputError(f"{directory} has no checkpoint yet: let it train to the end of an epoch")
     return SavedRun(config, info, experiment, saved)

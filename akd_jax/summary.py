@@ -13,15 +13,8 @@ from akd_jax.run import Run
 SCHEMA = 1
 
 
-def summarise(
-    run: Run, progress: Progress, last: Mapping[str, Any], *, teacher_top1: Mapping[str, float], finished: bool
-) -> dict[str, Any]:
-    """last: {student: {split: its measures now}}. teacher_top1: by split.
-
-    In the result, teacher_queries are the images that the teacher was shown in the rounds played, evaluation aside;
-    flops are their operations.
-    """
-    teacher_queries, flops = run.spent(progress.round)
+def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float], finished: bool) -> dict[str, Any]:
+    """teacher_top1: by split. In the result, teacher_queries are evaluation aside."""
     seconds = progress.seconds
     return {
         "schema": SCHEMA,
@@ -41,7 +34,7 @@ def summarise(
             name: {
                 "parameters": count,
                 "share_of_teacher": round(count / run.teacher_info.parameters, 4),
-                "last": last.get(name, {}),
+                "last": progress.last.get(name, {}),
                 "best": {
                     split: {**measures, "round": progress.best[name].round}
                     for split, measures in progress.best[name].measures.items()
@@ -49,10 +42,10 @@ def summarise(
             }
             for name, count in run.parameters.items()
         },
-        "teacher_queries": teacher_queries,
-        "flops": flops,
+        "teacher_queries": progress.teacher_queries,
+        "flops": progress.flops,
         "wall_seconds": round(seconds, 3),
-        "images_per_second": round(teacher_queries / seconds, 1) if seconds else 0.0,
+        "images_per_second": round(progress.teacher_queries / seconds, 1) if seconds else 0.0,
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": device(),
     }

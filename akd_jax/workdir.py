@@ -1,17 +1,23 @@
 """A run's directory: where its files are, whether it may be resumed."""
 
+import fcntl
+import os
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from akd_jax import files
 from akd_jax.config import Config
 from akd_jax.config_dict import differences, from_dict, to_dict
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, warn
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
 TEACHER, CURVES, SUMMARY = "teacher.json", "curves.png", "summary.json"
 CHECKPOINTS, SAMPLES, TENSORBOARD = "checkpoints", "samples", "tensorboard"
+DAMAGED, LOCK = "checkpoints_damaged", ".lock"
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 
@@ -28,6 +34,7 @@ FREE_TO_CHANGE = (
     "evaluation.",
     "compilation.cache",
 )
+EPOCHS = "schedule.epochs"
 
 
 def default(name: str) -> Path:
@@ -58,14 +65,54 @@ def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) 
     saved_digest = files.read_json(directory / TEACHER).get("digest") if (directory / TEACHER).exists() else None
     if saved_digest not in (None, teacher_digest):
         changed["the teacher's digest"] = (saved_digest, teacher_digest)
-    refused = {key: values for key, values in changed.items() if not _is_free(key)}
+    rates = config.student_optimizer.schedule, config.generator_optimizer.schedule
+    refused = {key: values for key, values in changed.items() if not _is_free(key, *values, rates=rates)}
     if refused:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in refused.items())
+        if EPOCHS in refused:
+            text += f"; {EPOCHS} may be raised where both learning rates are constant, and not otherwise"
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
 
 
-def _is_free(key: str) -> bool:
+def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:
+    if key == EPOCHS:  # rates that are not constant are stretched over all epochs, those that are played among them
+        return new > old and set(rates) == {"constant"}
     return any(key.startswith(free) if free.endswith(".") else key == free for free in FREE_TO_CHANGE)
+
+
+def check_unused(directory: Path) -> None:
+    """Raises InputError where `directory` cannot be written, or a process trains there. Quick, and leaves no trace."""
+    check_writable(directory, "--workdir")
+    if (directory / LOCK).exists():
+        with locked(directory):
+            pass
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Alone in `directory`, which must be there. Raises InputError where another process is.
+
+    The lock goes with the process that holds it, however that ends; only the file stays.
+    """
+    with (directory / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            process = file.read().strip() or "unknown"
+            raise InputError(
+                f"{directory} is locked by process {process}, which trains there: wait for it, stop it "
+                f"(kill {process}), or take another --workdir"
+            ) from None
+        except OSError as error:
+            warn(f"{directory} cannot be locked ({error.strerror}): see that no other process trains there")
+        file.truncate(0)
+        file.write(f"{os.getpid()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def check_writable(directory: Path, flag: str) -> None:

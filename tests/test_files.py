@@ -30,3 +30,15 @@ def test_sha256(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 5000)
     assert files.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_set_aside(tmp_path):
+    for content in ("a", "b", "c"):
+        (tmp_path / "5").write_text(content)
+        files.set_aside(tmp_path / "5", tmp_path / "aside")
+    assert {path.name: path.read_text() for path in (tmp_path / "aside").iterdir()} == {
+        "5": "a",
+        "5_2": "b",
+        "5_3": "c",
+    }
+    assert not (tmp_path / "5").exists()

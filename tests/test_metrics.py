@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from akd_jax import metrics
+from akd_jax.errors import InputError
 
 
 def rows(*rounds):
@@ -38,6 +39,19 @@ def test_rewind(tmp_path):
     metrics.append(path, rows(3))
     assert metrics.read(path) == rows(1, 2, 3)
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+@pytest.mark.parametrize("line", ["\0" * 20, '{"kind": "tra', "[1]", '{"kind": "train"}', "7"])
+def test_a_damaged_line_is_named(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    metrics.append(path, rows(1))
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    metrics.append(path, rows(2))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"line 2 of .*metrics.jsonl is damaged"):
+        metrics.rewind(path, 2)
+    assert path.read_bytes() == before
 
 
 def test_rewind_without_a_file(tmp_path):

@@ -2,10 +2,12 @@
 
 import jax.numpy as jnp
 import pytest
+from commands import contents
+from damage import DAMAGES
 
 from akd_jax import progress
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.errors import InputError
+from akd_jax.errors import CheckpointError, InputError
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -30,6 +32,18 @@ def test_the_best_is_the_first_of_the_highest():
     assert progress.best_round(now) == now.best["s"].round == 2
 
 
+def test_the_best_is_in_every_checkpoint(tmp_path):
+    """However long ago it was."""
+    now = progress.fresh(at(0))
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for round in range(1, 23):
+            now = after(now, round, float(round), 0.75 if round == 2 else 0.5)
+            progress.save(checkpoints, now)
+    assert {path.name for path in tmp_path.iterdir()} == {"21", "22"}
+    found, _ = progress.newest(tmp_path, progress.fresh(at(0)))
+    assert found == now and (found.round, found.best["s"].round, found.best["s"].variables.params) == (22, 2, 2.0)
+
+
 def test_a_best_on_another_split_is_no_measure_to_beat():
     now = after(after(progress.fresh(at(0)), 1, 1.0, 0.75), 2, 2.0, 0.5, split="validation")
     assert now.best["s"].measures == {"validation": {"top1": 0.5}} and progress.best_round(now) == 2
@@ -46,19 +60,50 @@ def test_further_measures_of_a_best():
     assert now.best["s"].measures == {"test": {"top1": 0.5}, "exam": {"top1": 0.25}}
 
 
+def save(directory, *rounds):
+    with Checkpoints(directory, keep=9) as checkpoints:
+        for round in rounds:
+            progress.save(checkpoints, PLAYED._replace(state=at(round, round)))
+
+
+PLAYED = after(progress.fresh(at(0)), 3, 3.0, 0.5)._replace(
+    last={"s": {"test": {"top1": 0.25}}}, seconds=1.5, teacher_queries=2**40, flops=2**70
+)
+
+
 def test_saved_and_restored(tmp_path):
-    now = after(progress.fresh(at(0)), 3, 3.0, 0.5)._replace(seconds=1.5)
-    with Checkpoints(tmp_path, keep=2) as checkpoints:
-        assert progress.newest(checkpoints, now) is None
-        progress.save(checkpoints, now)
-    with Checkpoints(tmp_path, keep=None) as checkpoints:
-        found = progress.newest(checkpoints, progress.fresh(at(0)))
-    assert found == now
+    start = progress.fresh(at(0))
+    assert progress.newest(tmp_path, start) == (None, [])
+    save(tmp_path, 3)
+    assert progress.newest(tmp_path, start) == (PLAYED, [])
 
 
-def test_a_checkpoint_of_another_version_is_refused(tmp_path):
-    with Checkpoints(tmp_path, keep=2) as checkpoints:
-        player = at(1).students["s"].variables
-        checkpoints.save(1, {"state": at(1), "best": {"s": player}}, {"measures": {}, "seconds": 0.0})
-        with pytest.raises(InputError, match="another version"):
-            progress.newest(checkpoints, progress.fresh(at(0)))
+@pytest.mark.parametrize("damage", ["a number of the record", "a byte of the arrays' metadata", "an empty directory"])
+def test_damaged_checkpoints_are_named_and_skipped(tmp_path, capsys, damage):
+    save(tmp_path, 3, 4, 5)
+    for round in (4, 5):
+        DAMAGES[damage](tmp_path / str(round))
+    before = contents(tmp_path)
+    assert progress.newest(tmp_path, progress.fresh(at(0))) == (PLAYED, [5, 4])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all(line.endswith(": going on from checkpoint 3") for line in lines)
+    assert lines[0].startswith(f"warning: checkpoint 5 in {tmp_path} is damaged: ") and "checkpoint 4 in" in lines[1]
+    assert contents(tmp_path) == before
+
+
+def test_all_checkpoints_are_damaged(tmp_path):
+    save(tmp_path, 3, 4)
+    for round in (3, 4):
+        DAMAGES["no record"](tmp_path / str(round))
+    before = contents(tmp_path)
+    with pytest.raises(CheckpointError, match=r"no readable checkpoint in .*checkpoint 4 in .*checkpoint 3 in "):
+        progress.newest(tmp_path, progress.fresh(at(0)))
+    assert contents(tmp_path) == before
+
+
+def test_other_networks_are_no_reason_to_fall_back(tmp_path):
+    save(tmp_path, 3, 4)
+    state = at(0)
+    other = state.replace(generator=state.generator.replace(params=jnp.zeros(2)))
+    with pytest.raises(InputError, match=r"state/generator/params: saved float32\[\], wanted float32\[2\]"):
+        progress.newest(tmp_path, progress.fresh(other))

@@ -1,7 +1,11 @@
 """A run's directory: names, refusals, whole files."""
 
+import errno
+import fcntl
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +20,15 @@ OLD = {
     "schedule": {"epochs": 2, "rounds_per_dispatch": 5}, "evaluation": {"data": "digits", "splits": ["test"]},
 }  # fmt: skip
 DIGEST = "sha256:0"
+HOLDER = """
+import sys, time
+from pathlib import Path
+from akd_jax import workdir
+
+with workdir.locked(Path(sys.argv[1])):
+    print(flush=True)
+    time.sleep(60)
+"""
 
 
 def check(directory, settings=OLD, digest=DIGEST, force=False):
@@ -56,8 +69,25 @@ def test_the_same_settings_go_on(run):
 
 
 def test_other_settings_are_named_with_both_values(run):
-    new = OLD | {"seed": 1, "schedule": {"epochs": 9, "rounds_per_dispatch": 5}}
-    with pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9, seed 0 -> 1.*--force"):
+    new = OLD | {"seed": 1, "schedule": {"epochs": 2, "rounds_per_epoch": 7}}
+    with pytest.raises(InputError, match=r"schedule\.rounds_per_epoch 100 -> 7, seed 0 -> 1.*--force"):
+        check(run, new)
+    check(run, new, force=True)
+
+
+def test_epochs_may_be_raised_where_no_rate_depends_on_them(run):
+    check(run, OLD | {"schedule": {"epochs": 9}})
+    with pytest.raises(InputError, match=r"schedule\.epochs 2 -> 1; schedule\.epochs may be raised where both"):
+        check(run, OLD | {"schedule": {"epochs": 1}})
+
+
+@pytest.mark.parametrize("optimizer", ["student_optimizer", "generator_optimizer"])
+@pytest.mark.parametrize("rate", [{"schedule": "cosine"}, {"schedule": "multistep", "milestones": [0.5]}])
+def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, rate):
+    old = OLD | {optimizer: {"learning_rate": 0.1} | rate}
+    files.write_json(run / workdir.CONFIG, old)
+    new = old | {"schedule": {"epochs": 9}}
+    with pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9; schedule\.epochs may be raised where both"):
         check(run, new)
     check(run, new, force=True)
 
@@ -112,3 +142,42 @@ def test_a_directory_of_other_things_is_no_workdir(tmp_path):
     files.write_json(tmp_path / workdir.TEACHER, {"digest": DIGEST})
     with pytest.raises(InputError, match=r"is no run, and not empty \(teacher\.json"):
         check(tmp_path, force=True)
+
+
+def test_one_process_at_a_time(tmp_path):
+    with workdir.locked(tmp_path):
+        for refused in (workdir.locked(tmp_path).__enter__, lambda: workdir.check_unused(tmp_path)):
+            with pytest.raises(InputError, match=rf"locked by process {os.getpid()}, .* \(kill {os.getpid()}\)"):
+                refused()
+    workdir.check_unused(tmp_path)
+    with workdir.locked(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_open(tmp_path):
+    """And held as long as it lives."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    with pytest.raises(InputError, match=f"locked by process {holder.pid}"):
+        workdir.check_unused(tmp_path)
+    holder.kill()
+    holder.communicate()
+    assert (tmp_path / workdir.LOCK).read_text() == f"{holder.pid}"
+    workdir.check_unused(tmp_path)
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
+    def refusing(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refusing)
+    with workdir.locked(tmp_path):
+        pass
+    error = capsys.readouterr().err
+    assert error.startswith("warning: ") and "cannot be locked (No locks available)" in error and error.count("\n") == 1
+
+
+def test_an_unused_directory_is_left_as_it_is(tmp_path):
+    workdir.check_unused(tmp_path / "new" / "run")
+    workdir.check_unused(tmp_path)
+    assert not list(tmp_path.iterdir())

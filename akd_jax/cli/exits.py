@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from absl import logging
 
-from akd_jax.errors import ExportError, InputError, NonFiniteError
+from akd_jax.errors import CheckpointError, ExportError, InputError, NonFiniteError
 
 FAILED, INPUT, HALTED, INTERRUPTED = 1, 2, 3, 130
 
@@ -21,17 +21,17 @@ class Parser(argparse.ArgumentParser):
 
 def ending(command: Callable[[], None]) -> NoReturn:
     """Runs the command and exits: 0, or the status of its error after one line on stderr."""
-    logging.set_verbosity(logging.ERROR)  # Orbax tells of every setting it corrects
+    logging.set_verbosity(logging.FATAL)  # Orbax tells of settings that it corrects, and of errors that it raises
     try:
         command()
     except InputError as error:
         status, message = INPUT, error
     except NonFiniteError as error:
         status, message = HALTED, error
-    except ExportError as error:
+    except (CheckpointError, ExportError) as error:
         status, message = FAILED, error
     except OSError as error:
-        status, message = FAILED, f"{error}: what was saved before is intact"
+        status, message = FAILED, f"{error}: what was saved before is intact; mend that and give the same command again"
     except KeyboardInterrupt:
         status, message = INTERRUPTED, "interrupted; a run goes on by the same command with the same --workdir"
     else:

@@ -40,6 +40,8 @@ def _train(arguments: list[str]) -> None:
         print(f"{usage}\n\n{values.main_module_help() or values.get_help()}")
         return
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
+    if not values.dry_run:
+        workdir.check_unused(directory)
     from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
 
     train(config, directory, force=values.force, dry_run=values.dry_run)

@@ -2,10 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from commands import status
 from PIL import Image
 
+from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import sample
 
 
@@ -49,6 +51,14 @@ def test_sampling_refuses_a_run_without_a_checkpoint(refused, run, tmp_path):
     for name in ("config.json", "teacher.json"):
         shutil.copy(run / name, tmp_path / "run")
     assert "no checkpoint yet" in refused(sample, "--workdir", "run")
+
+
+def test_sampling_refuses_a_checkpoint_of_something_else(refused, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    with Checkpoints(tmp_path / "run" / "checkpoints", keep=2) as checkpoints:
+        checkpoints.save(9, {"student": np.ones(3, np.float32)}, {})
+    error = refused(sample, "--workdir", "run")
+    assert "checkpoint 9 in" in error and "student: saved float32[3], wanted nothing" in error
 
 
 def test_sampling_refuses_a_file_for_a_directory(refused, run, tmp_path):

@@ -38,7 +38,7 @@ def test_files_of_a_run(run):
         assert samples.size == (2 * (8 * 16 + 7 * 2),) * 2  # 8x8 images, borders between, each pixel doubled
     assert {path.name for path in run.iterdir()} == {
         "config.json", "metrics.jsonl", "history.csv", "checkpoints", "samples", "curves.png", "summary.json",
-        "teacher.json",
+        "teacher.json", ".lock",
     }  # fmt: skip
 
 
