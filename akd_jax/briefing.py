@@ -1,5 +1,6 @@
 """What a run tells the person who started it."""
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,11 @@ from akd_jax.run import Run
 from akd_jax.summary import device
 
 say = tqdm.write  # plain lines that do not tear a progress bar
+
+
+def warn(text: str) -> None:
+    """A line on stderr."""
+    say(f"warning: {text}", file=sys.stderr)
 
 
 def announce(config: Config) -> None:
@@ -76,7 +82,7 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
 def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     """Where everything is."""
     if summary["rounds"] < run.schedule.rounds:
-        say(f"stopped early: no student got better in {run.config.schedule.patience} evaluations")
+        say(f"stopped early: {summary.get('ending', 'see summary.json')}")
     took = duration(summary["wall_seconds"])
     say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")
 

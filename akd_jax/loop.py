@@ -2,50 +2,49 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from tqdm import tqdm
 
-from akd_jax import files, metrics, progress, teacher_files, workdir
-from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_evaluation, report_teacher, say
+from akd_jax import dispatch, files, progress, signals, teacher_files, workdir
+from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.compilation import compiled
+from akd_jax.compilation import check_platform
+from akd_jax.conclusion import conclude, ending, evaluation_due
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import NonFiniteError
-from akd_jax.evaluate import Measures
-from akd_jax.judge import Evaluation, Judge, evaluation
+from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.judge import evaluation
 from akd_jax.progress import Progress
 from akd_jax.recorder import Recorder
 from akd_jax.run import Run, prepare
-from akd_jax.schedule import Dispatch, next_dispatch
-from akd_jax.steps import run_rounds_up_to
-from akd_jax.types import AKDState, Metrics
-
-Programs = dict[str, Any]
-"""Turn -> its compiled dispatch, of any number of rounds up to an epoch's."""
+from akd_jax.schedule import next_dispatch
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
     """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one.
 
     dry_run: stops before the first round, with nothing written or downloaded.
-    Raises InputError, before anything is written, for settings, a teacher or data that cannot be used, and
-    NonFiniteError if a loss is not finite.
+    Raises InputError, before anything is written, for settings, a teacher, data or a platform that cannot be used;
+    NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
+    after SIGTERM or SIGINT, once the run is saved.
     """
+    check_platform()
     announce(config)
     run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
     introduce(run)
     if dry_run:
-        announce_cost(run, _compile(run, state), after=0)
+        announce_cost(run, dispatch.compile_turns(run, state), after=0)
         return
     directory.mkdir(parents=True, exist_ok=True)
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
+    with (
+        signals.awaited() as request,
+        _memory(run),
+        Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints,
+    ):
         now = progress.fresh(state)
         saved = progress.newest(checkpoints, now)
         if saved is not None:
@@ -54,134 +53,59 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         # Only now: settings that cannot go on from the checkpoint have left the run as it was.
         files.write_json(directory / workdir.CONFIG, to_dict(config))
         teacher_files.write_info(directory, run.teacher_info)
-        if saved is None or not _finished(run, now):
-            _play(run, now, checkpoints)
+        if saved is None or ending(run, now) is None:
+            _play(run, now, checkpoints, request)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
 
 
-def _play(run: Run, now: Progress, checkpoints: Checkpoints) -> None:
-    """From here to the end of the run, with at least one evaluation."""
+@contextmanager
+def _memory(run: Run) -> Iterator[None]:
+    """Says what to do where the device has too little of it."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise OutOfMemoryError(
+            f"out of memory ({str(error).splitlines()[0]:.200}): give a smaller --config.batch_size than "
+            f"{run.config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
+            f"{run.config.evaluation.batch_size} if it happened while measuring; what was saved is intact"
+        ) from error
+
+
+def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Request) -> None:
+    """From here to the end of the run, with at least one evaluation, or until it is requested to stop."""
     judges = evaluation(run)
     report_teacher(judges)
-    programs = _compile(run, now.state) if now.round < run.schedule.rounds else {}
+    programs = dispatch.compile_turns(run, now.state) if now.round < run.schedule.rounds else {}
     announce_cost(run, programs, after=now.round)
     paces: dict[str, float] = {}
+    saved = time.monotonic()
     with (
         Recorder(run, after=now.round) as recorder,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
-        if not programs:
-            progress.save(checkpoints, _conclude(run, now, judges, recorder))
-        while now.round < run.schedule.rounds:
-            dispatch = next_dispatch(run.schedule, now.round, paces)
+        stopping, ended = request.by, not programs
+        if ended:
+            progress.save(checkpoints, conclude(run, now, judges, recorder))
+        while not (ended or stopping):
+            planned = next_dispatch(run.schedule, now.round, paces)
             before = now.seconds
-            now = _dispatch(run, now, dispatch, programs[dispatch.turn], recorder)
+            now = dispatch.play(run, now, planned, programs[planned.turn], recorder)
             # The first call of any program is slow and tells nothing.
-            known = dispatch.turn in paces
-            paces[dispatch.turn] = (now.seconds - before) / dispatch.rounds if known else math.inf
-            bar.update(dispatch.rounds)
-            epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
-            if now.round == run.schedule.rounds or (not rest and epoch % run.config.evaluation.every_epochs == 0):
-                now = _conclude(run, now, judges, recorder)
+            known = planned.turn in paces
+            paces[planned.turn] = (now.seconds - before) / planned.rounds if known else math.inf
+            bar.update(planned.rounds)
+            if due := evaluation_due(run, now):
+                now = conclude(run, now, judges, recorder)
+            stopping, ended = request.by, due and ending(run, now) is not None
+            if due or stopping or time.monotonic() - saved > 60 * run.config.schedule.save_minutes:
                 # Last of all: what a kill before this line leaves behind, the resumed run writes again.
                 progress.save(checkpoints, now)
-                if _finished(run, now):
-                    break
-
-
-def _compile(run: Run, state: AKDState) -> Programs:
-    return {
-        name: compiled(
-            run_rounds_up_to(turn.round, run.schedule.rounds_per_epoch),
-            state,
-            run.teacher_variables,
-            run.game_key,
-            jnp.int32(0),
-            options=run.options,
-            donate=0,
+                saved = time.monotonic()
+    if not ended:
+        raise StoppedError(
+            f"stopped by {stopping.name} after round {now.round}: the same command with --workdir {run.directory} goes "
+            "on from there",
+            stopping,
         )
-        for name, turn in run.experiment.method.turns.items()
-    }
-
-
-def _dispatch(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder) -> Progress:
-    """Plays the rounds of one call of a compiled program and records them."""
-    started = time.monotonic()
-    state, played = program(now.state, run.teacher_variables, run.game_key, jnp.int32(dispatch.rounds))
-    played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
-    seconds = time.monotonic() - started
-    series = {name: _of_student(played, name) for name in run.experiment.method.turns[dispatch.turn].students}
-    for name, values in series.items():
-        for key, numbers in values.items():
-            finite = np.isfinite(numbers)
-            if not finite.all():
-                bad = int(np.argmin(finite))
-                _halt(run, f"{key} of {name} is {numbers[bad]} at round {dispatch.start + bad + 1}")
-    recorder.add(
-        metrics.train_rows(
-            series,
-            after=dispatch.start,
-            rounds=dispatch.rounds,
-            epoch=dispatch.epoch + 1,
-            seed=run.config.seed,
-            seconds=seconds / dispatch.rounds,
-        )
-    )
-    return now._replace(state=state, seconds=now.seconds + seconds)
-
-
-def _of_student(played: Metrics, name: str) -> dict[str, np.ndarray]:
-    """The metrics [rounds] that are the student's own or everybody's."""
-    return {key: values[name] if isinstance(values, Mapping) else values for key, values in played.items()}
-
-
-def _conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
-    """What follows an epoch: measurements, reports, pictures."""
-    last = {name: _measure(run, now, name, judges.during, recorder) for name in run.config.students}
-    now = progress.keep_best(now, last)
-    finished = _finished(run, now)
-    if finished:
-        for name in run.config.students:
-            last[name] |= _measure(run, now, name, judges.at_end, recorder)
-        now = progress.add_to_best(now, {name: judges.at_end(name, best.variables) for name, best in now.best.items()})
-    recorder.report(now, last, teacher_top1=judges.teacher_top1, finished=finished)
-    if finished or _epoch(run, now) % run.config.sample_every_epochs == 0:
-        recorder.draw(now)
-    report_evaluation(run, now, _epoch(run, now), last)
-    return now
-
-
-def _epoch(run: Run, now: Progress) -> int:
-    """How many epochs have been played."""
-    return now.round // run.schedule.rounds_in_epoch
-
-
-def _finished(run: Run, now: Progress) -> bool:
-    """Whether all rounds are played, or the last `patience` evaluations have bettered no student's best."""
-    if now.round == run.schedule.rounds:
-        return True
-    patience = run.config.schedule.patience * run.config.evaluation.every_epochs * run.schedule.rounds_in_epoch
-    best = progress.best_round(now)
-    return bool(patience) and best is not None and now.round - best >= patience
-
-
-def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorder) -> dict[str, Measures]:
-    """Measures a student as it is and records what comes out."""
-    started = time.monotonic()
-    measured = judge(name, now.state.students[name].variables)
-    seconds = time.monotonic() - started
-    if not all(np.isfinite([*values.values()]).all() for values in measured.values()):
-        _halt(run, f"{name} gives values that are not finite after round {now.round}")
-    recorder.add(
-        metrics.eval_rows(
-            measured, student=name, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds
-        )
-    )
-    return measured
-
-
-def _halt(run: Run, what: str) -> None:
-    raise NonFiniteError(
-        f"{what}: lower the learning rates and run again, in another --workdir or with --force; {run.directory} keeps "
-        "its checkpoints from before"
-    )

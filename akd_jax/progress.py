@@ -25,11 +25,17 @@ class Best(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """state: of the game. best: each student's. seconds: of training so far."""
+    """state: of the game. best: each student's. seconds: of training so far.
+
+    skipped: kind of step -> how many, up to now, were left out in a row since they were not finite.
+    collapsed: what had collapsed at the last evaluation (`collapse.detect`).
+    """
 
     state: AKDState
     best: Mapping[str, Best]
     seconds: float
+    skipped: Mapping[str, int] = {}
+    collapsed: tuple[str, ...] = ()
 
     @property
     def round(self) -> int:
@@ -46,13 +52,15 @@ def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]
     """Remembers each student that is better than ever before; measured: {student: {split: measures}}.
 
     The first split decides. A best that was never measured on it (a resumed run may name others) is no measure to
-    beat.
+    beat. A student with a measure that is not finite (None) is no best.
     """
     best = dict(progress.best)
     for name, splits in measured.items():
         if not splits:
             continue
         first = next(iter(splits))
+        if None in splits[first].values():
+            continue
         old = best[name].measures.get(first)
         if old is None or splits[first]["top1"] > old["top1"]:
             best[name] = Best(_copied(progress.state.students[name].variables), progress.round, splits)
@@ -75,7 +83,13 @@ def best_round(progress: Progress) -> int | None:
 def save(checkpoints: Checkpoints, progress: Progress) -> None:
     """Returns before the writing ends; the progress may go on at once."""
     best = {name: {"round": best.round, "measures": dict(best.measures)} for name, best in progress.best.items()}
-    meta = {"schema": SCHEMA, "best": best, "seconds": progress.seconds}
+    meta = {
+        "schema": SCHEMA,
+        "best": best,
+        "seconds": progress.seconds,
+        "skipped": dict(progress.skipped),
+        "collapsed": list(progress.collapsed),
+    }
     checkpoints.save(progress.round, _arrays(progress), meta)
 
 
@@ -91,7 +105,9 @@ def newest(checkpoints: Checkpoints, like: Progress) -> Progress | None:
     if meta.get("schema") != SCHEMA:
         raise InputError(f"checkpoint {round} was written by another version of akd_jax: take another --workdir")
     best = {name: Best(arrays["best"][name], **facts) for name, facts in meta["best"].items()}
-    return Progress(arrays["state"], best, meta["seconds"])
+    # The last two came later; a checkpoint from before has nothing to say of them.
+    skipped, collapsed = meta.get("skipped", {}), tuple(meta.get("collapsed", ()))
+    return Progress(arrays["state"], best, meta["seconds"], skipped, collapsed)
 
 
 def _arrays(progress: Progress) -> dict:

@@ -14,9 +14,16 @@ SCHEMA = 1
 
 
 def summarise(
-    run: Run, progress: Progress, last: Mapping[str, Any], *, teacher_top1: Mapping[str, float], finished: bool
+    run: Run,
+    progress: Progress,
+    last: Mapping[str, Any],
+    *,
+    teacher_top1: Mapping[str, float],
+    generator: Mapping[str, Any],
+    ending: str | None,
 ) -> dict[str, Any]:
-    """last: {student: {split: its measures now}}. teacher_top1: by split.
+    """last: {student: {split: its measures now}}. teacher_top1: by split. generator: {student: collapse's measures}.
+    ending: why the run is finished, None while it goes on.
 
     In the result, teacher_queries are the images that the teacher was shown in the rounds played, evaluation aside;
     flops are their operations.
@@ -29,7 +36,8 @@ def summarise(
         "method": run.config.method,
         "seed": run.config.seed,
         "rounds": progress.round,
-        "finished": finished,
+        "finished": ending is not None,
+        "ending": ending,
         "teacher": {
             "arch": run.teacher_info.arch,
             "parameters": run.teacher_info.parameters,
@@ -49,6 +57,7 @@ def summarise(
             }
             for name, count in run.parameters.items()
         },
+        "generator": {"collapsed": list(progress.collapsed), "students": dict(generator)},
         "teacher_queries": teacher_queries,
         "flops": flops,
         "wall_seconds": round(seconds, 3),

@@ -70,6 +70,9 @@ def test_other_settings_are_named_with_both_values(run):
         {"sample_every_epochs": 3},
         {"teacher": OLD["teacher"] | {"path": "y"}},
         {"schedule": {"epochs": 2, "rounds_per_dispatch": 1}},
+        {"schedule": {"epochs": 2, "rounds_per_dispatch": 5, "save_minutes": 1.0, "max_skipped": 3}},
+        {"collapse": {"stop": True}},
+        {"debug_nans": True},
         {"evaluation": {"data": "", "splits": ["test", "train"]}},
     ],
 )

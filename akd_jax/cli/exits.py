@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from absl import logging
 
-from akd_jax.errors import ExportError, InputError, NonFiniteError
+from akd_jax.errors import ExportError, InputError, NonFiniteError, OutOfMemoryError, StoppedError
 
 FAILED, INPUT, HALTED, INTERRUPTED = 1, 2, 3, 130
 
@@ -28,7 +28,9 @@ def ending(command: Callable[[], None]) -> NoReturn:
         status, message = INPUT, error
     except NonFiniteError as error:
         status, message = HALTED, error
-    except ExportError as error:
+    except StoppedError as error:
+        status, message = 128 + error.number, error
+    except (ExportError, OutOfMemoryError) as error:
         status, message = FAILED, error
     except OSError as error:
         status, message = FAILED, f"{error}: what was saved before is intact"
