@@ -35,6 +35,18 @@ QUICK_TO_COMPILE: Options = {"xla_backend_optimization_level": 0}
 OFF = "off"
 
 
+def check_platform() -> None:
+    """Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have."""
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError) as error:  # the first is all that JAX says where a plugin is not installed
+        reason = str(error).splitlines()[0] if str(error) else "JAX finds no such device"
+        raise InputError(
+            f"JAX_PLATFORMS={jax.config.jax_platforms}: {reason}; install '.[cuda]' or '.[tpu]' where there is one, or "
+            "set JAX_PLATFORMS=cpu"
+        ) from None
+
+
 def options(wanted: Sequence[str] = ()) -> Options:
     """FASTER for the platform at hand, and `wanted`, "name=value" each. Raises InputError for what XLA refuses."""
     found = {name: value for name, value in FASTER.get(jax.default_backend(), {}).items() if not _refusal(name, value)}

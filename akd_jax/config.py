@@ -144,6 +144,8 @@ class ScheduleConfig:
     students: "alternating", a turn for each; or "joint", one turn in which all learn from the same images.
     patience: evaluations in a row that no student may better its best top-1 on the first split before the run ends
       early; 0 for never.
+    save_minutes: a run is saved at every evaluation, and after a dispatch when so much time has passed since.
+    max_skipped: so many steps of one player in a row may be left out since they are not finite; then the run halts.
     """
 
     epochs: int = 100
@@ -151,12 +153,15 @@ class ScheduleConfig:
     rounds_per_dispatch: int = 0
     students: str = "alternating"
     patience: int = 0
+    save_minutes: float = 10.0
+    max_skipped: int = 10
 
     def __post_init__(self):
+        _check_finite(self, 0, "save_minutes")
         for key in ("epochs", "patience", "rounds_per_dispatch"):
             _check(key, getattr(self, key), getattr(self, key) >= 0, "a whole number, at least 0")
         _check("students", self.students, self.students in ("alternating", "joint"), "alternating or joint")
-        _check_counts(self, "rounds_per_epoch")
+        _check_counts(self, "rounds_per_epoch", "max_skipped")
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,26 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class CollapseConfig:
+    """When a generator counts as collapsed; what is measured, and on what, is in akd_jax/collapse.py.
+
+    diversity: below so many images that are different. label_entropy: below this share of its largest.
+    plateau: after so many evaluations in which the disagreement stood still; 0 for never.
+    stop: whether the run then ends, as it does when `schedule.patience` is over; otherwise it warns.
+    """
+
+    diversity: float = 1.5
+    label_entropy: float = 0.3
+    plateau: int = 5
+    stop: bool = False
+
+    def __post_init__(self):
+        _check_finite(self, 0, "diversity")
+        _check("label_entropy", self.label_entropy, 0 <= self.label_entropy <= 1, "in [0, 1]")
+        _check("plateau", self.plateau, self.plateau == 0 or self.plateau >= 2, "0, or a whole number, at least 2")
+
+
+@dataclass(frozen=True)
 class CompilationConfig:
     """How programs are made.
 
@@ -204,6 +229,8 @@ class Config:
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
     tensorboard: whether the metrics go to TensorBoard's events too.
+    debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
+      one that gave NaN first. Needs memory for a second copy of the players.
     """
 
     name: str
@@ -220,10 +247,12 @@ class Config:
     samples: int = 64
     sample_every_epochs: int = 10
     tensorboard: bool = False
+    debug_nans: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    collapse: CollapseConfig = field(default_factory=CollapseConfig)
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
 
     def __post_init__(self):

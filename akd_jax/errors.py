@@ -1,5 +1,6 @@
 """The errors and warnings that users meet. Each message is one line that says what is wrong and what to do."""
 
+import signal
 import sys
 
 from tqdm import tqdm
@@ -14,7 +15,19 @@ class DataMissing(InputError):
 
 
 class NonFiniteError(RuntimeError):
-    """A loss is not finite: exit status 3, the last checkpoint is from before."""
+    """Too many steps in a row were not finite: exit status 3, the last checkpoint is from before."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """The device has too little memory: exit status 1, what was saved is intact."""
+
+
+class StoppedError(RuntimeError):
+    """A signal ended a run, which is saved: exit status 128 + the signal's number."""
+
+    def __init__(self, message: str, number: signal.Signals):
+        super().__init__(message)
+        self.number = number
 
 
 class CheckpointError(RuntimeError):

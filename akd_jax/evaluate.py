@@ -6,8 +6,8 @@ import jax.numpy as jnp
 
 from akd_jax.types import Array, Metrics, Network, Variables
 
-Measures = dict[str, float]
-"""What `measure` found, on the host."""
+Measures = dict[str, float | None]
+"""What `measure` found, on the host; None where it is not finite."""
 
 
 def predict(network: Network, variables: Variables, images: Array, *, batch_size: int) -> Array:

@@ -1,21 +1,26 @@
 """The students of a run measured on labelled images: compiled networks, and figures on the host."""
 
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from akd_jax import evaluate
+from akd_jax import collapse, evaluate
 from akd_jax.compilation import Options
 from akd_jax.data import Splits
 from akd_jax.evaluate import Measures
 from akd_jax.models.network import on_pixels
 from akd_jax.run import Run
-from akd_jax.types import Array, Metrics, Network, Variables
+from akd_jax.types import AKDState, Array, Metrics, Network, Variables
 
 Judge = Callable[[str, Variables], dict[str, Measures]]
 """(student's name, its variables) -> {split: its measures}."""
+
+GeneratorJudge = Callable[[AKDState], dict[str, Measures]]
+"""(state) -> {student: what `collapse.measure` found}."""
 
 
 class Pool(NamedTuple):
@@ -34,11 +39,12 @@ class Pool(NamedTuple):
 class Evaluation(NamedTuple):
     """How good the students of a run are after its epochs, and at its end on splits that are read then only.
 
-    Without labelled images neither judge finds anything. teacher_top1: by split, of both.
+    Without labelled images neither judge finds anything; the generator's needs none. teacher_top1: by split, of both.
     """
 
     during: Judge
     at_end: Judge
+    generator: GeneratorJudge
     teacher_top1: dict[str, float]
 
 
@@ -60,6 +66,7 @@ def evaluation(run: Run) -> Evaluation:
     predictors = {name: look(network) for name, network in run.experiment.students.items()}
     return Evaluation(
         *(judge(predictors, pool) if pool else abstain for pool in pools),
+        generator=generator_judge(run),
         teacher_top1={
             name: on_host({"top1": evaluate.top1(pool.teacher_logits[chosen], pool.labels[chosen])})["top1"]
             for pool in pools
@@ -95,6 +102,22 @@ def abstain(name: str, variables: Variables) -> dict[str, Measures]:
     return {}
 
 
+def generator_judge(run: Run) -> GeneratorJudge:
+    """Draws with latents of its own, the same every time."""
+    method, networks = run.experiment.method, run.experiment.students
+    key = jax.random.fold_in(run.sample_key, 1)
+
+    def measured(state, teacher_variables):
+        images = method.sample(state, key, num=collapse.IMAGES)
+        look = partial(evaluate.predict, images=images, batch_size=run.config.evaluation.batch_size)
+        logits = {name: look(network, state.students[name].variables) for name, network in networks.items()}
+        return collapse.measure(images, look(run.experiment.teacher, teacher_variables), logits)
+
+    program = jax.jit(measured, compiler_options=dict(run.options))
+    return lambda state: {name: on_host(values) for name, values in program(state, run.teacher_variables).items()}
+
+
 def on_host(measures: Metrics) -> Measures:
-    """Rounded to what float32 holds."""
-    return {key: round(float(value), 6) for key, value in measures.items()}
+    """Rounded to what float32 holds; None for what is not finite, which JSON does not have."""
+    numbers = {key: round(float(value), 6) for key, value in measures.items()}
+    return {key: number if math.isfinite(number) else None for key, number in numbers.items()}

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,12 +21,15 @@ HISTORY = ("epoch", "round", "student", "split", "top1", "top5", "loss", "agreem
 def train_rows(
     series: Mapping[str, Mapping[str, Any]], *, after: int, rounds: int, epoch: int, seed: int, seconds: float
 ) -> Iterator[Row]:
-    """A row a round and student. series: {student: {metric: [rounds]}}; seconds: of a round."""
+    """A row a round and student. series: {student: {metric: [rounds]}}; seconds: of a round.
+
+    A number is the mean over the round's steps where it was finite; None (null in the file) where it was at none.
+    """
     for i in range(rounds):
         for student, values in series.items():
             yield (
                 {"kind": "train", "round": after + i + 1, "epoch": epoch, "student": student}
-                | {key: float(numbers[i]) for key, numbers in values.items()}
+                | {key: finite(numbers[i].item()) for key, numbers in values.items()}
                 | {"seed": seed, "seconds": round(seconds, 6)}
             )
 
@@ -37,6 +41,20 @@ def eval_rows(
     for split, values in measured.items():
         labels = {"kind": "eval", "round": after, "epoch": epoch, "student": student, "split": split}
         yield labels | values | {"seed": seed, "seconds": round(seconds, 6)}
+
+
+def generator_rows(
+    measured: Mapping[str, Mapping[str, Any]], *, after: int, epoch: int, seed: int, seconds: float
+) -> Iterator[Row]:
+    """A row a student. measured: {student: measures}; seconds: of all."""
+    for student, values in measured.items():
+        labels = {"kind": "generator", "round": after, "epoch": epoch, "student": student}
+        yield labels | values | {"seed": seed, "seconds": round(seconds, 6)}
+
+
+def finite(number: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return number if math.isfinite(number) else None
 
 
 def read(path: Path) -> list[dict[str, Any]]:

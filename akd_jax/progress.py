@@ -26,7 +26,9 @@ class Best(NamedTuple):
 class Progress(NamedTuple):
     """state: of the game. best: each student's.
 
-    last: student -> {split: its measures} at the last evaluation, {} before the first.
+    last: student -> {split: its measures}, and generator: student -> measures of what the generator draws
+    (`collapse.measure`), both at the last evaluation, {} before the first; collapsed: what had collapsed by then.
+    skipped: kind of step -> how many, up to now, were left out in a row since they were not finite.
     seconds of training, teacher_queries (images that the teacher was shown) and flops (floating-point operations) are
     of the rounds played, which may have been with other settings than those to come.
     """
@@ -34,9 +36,12 @@ class Progress(NamedTuple):
     state: AKDState
     best: Mapping[str, Best]
     last: Mapping[str, Mapping[str, Measures]]
+    generator: Mapping[str, Measures]
     seconds: float
     teacher_queries: int
     flops: int
+    skipped: Mapping[str, int]
+    collapsed: tuple[str, ...]
 
     @property
     def round(self) -> int:
@@ -46,20 +51,23 @@ class Progress(NamedTuple):
 def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
     best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
-    return Progress(state, best, last={}, seconds=0.0, teacher_queries=0, flops=0)
+    spent = {"seconds": 0.0, "teacher_queries": 0, "flops": 0}
+    return Progress(state, best, last={}, generator={}, skipped={}, collapsed=(), **spent)
 
 
 def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
     """Remembers each student that is better than ever before; measured: {student: {split: measures}}.
 
     The first split decides. A best that was never measured on it (a resumed run may name others) is no measure to
-    beat.
+    beat. A student with a measure that is not finite (None) is no best.
     """
     best = dict(progress.best)
     for name, splits in measured.items():
         if not splits:
             continue
         first = next(iter(splits))
+        if None in splits[first].values():
+            continue
         old = best[name].measures.get(first)
         if old is None or splits[first]["top1"] > old["top1"]:
             best[name] = Best(_copied(progress.state.students[name].variables), progress.round, splits)
@@ -103,7 +111,8 @@ def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]
             for message in damaged.values():
                 warn(f"{message}: going on from checkpoint {round}")
             best = {name: Best(arrays["best"][name], **facts) for name, facts in meta.pop("best").items()}
-            return Progress(arrays["state"], best, **meta), list(damaged)
+            collapsed = tuple(meta.pop("collapsed"))
+            return Progress(arrays["state"], best, collapsed=collapsed, **meta), list(damaged)
     if damaged:
         raise CheckpointError(
             f"no readable checkpoint in {directory} ({'; '.join(damaged.values())}): nothing was changed; put back a "

@@ -28,10 +28,14 @@ class Recorder:
         if self._events:
             self._events.append(rows)
 
-    def report(self, progress: Progress, *, teacher_top1: Mapping[str, float], finished: bool) -> None:
-        """history.csv and summary.json."""
+    def rows(self, kind: str) -> list[Row]:
+        """All of that kind, also those from before a resumption."""
+        return [row for row in metrics.read(self._rows) if row["kind"] == kind]
+
+    def report(self, progress: Progress, *, teacher_top1: Mapping[str, float], ending: str | None) -> None:
+        """history.csv and summary.json; as for `summarise`."""
         metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
-        summary = summarise(self._run, progress, teacher_top1=teacher_top1, finished=finished)
+        summary = summarise(self._run, progress, teacher_top1=teacher_top1, ending=ending)
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
     def draw(self, progress: Progress) -> None:

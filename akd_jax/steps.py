@@ -1,5 +1,6 @@
 """Steps made of steps."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 import jax
@@ -9,12 +10,61 @@ from akd_jax.platforms import by_platform
 from akd_jax.types import AKDState, Array, Metrics, Step, Variables
 
 
+def guarded(step: Step, name: str) -> Step:
+    """The step if it comes out finite; otherwise none is taken: the whole state stays as it was.
+
+    What must be finite: the step's metrics, so a method's steps report their losses and their gradients' norms, and the
+    players' new batch statistics. It reports too, as `{name}_faults`, what was not: quantity -> [] bool, the losses
+    first, as the step reports them; all False where the step was taken.
+    """
+
+    def tried(state, teacher, key):
+        after, metrics = step(state, teacher, key)
+        # Ordered, for JAX sorts the keys of a dict.
+        faults = OrderedDict((quantity, ~jnp.isfinite(value).all()) for quantity, value in _quantities(metrics))
+        stats_before = _batch_stats(state)
+        for player, stats in _batch_stats(after).items():
+            if moved := [new for new, old in zip(stats, stats_before[player], strict=True) if new is not old]:
+                # A sum is finite where all that it adds up is.
+                faults[f"batch statistics of {player}"] = ~jnp.isfinite(sum(leaf.sum() for leaf in moved))
+        taken = ~jnp.stack([*faults.values()]).any()
+        kept = jax.tree.map(lambda new, old: new if new is old else jnp.where(taken, new, old), after, state)
+        return kept, metrics | {f"{name}_faults": faults}
+
+    return tried
+
+
+def _quantities(metrics: Metrics) -> list[tuple[str, Array]]:
+    """(name, value) of each: "generator_loss", "student_loss of NAME"."""
+    return [
+        (" of ".join([key, *(str(entry.key) for entry in path)]), value)
+        for key, values in metrics.items()
+        for path, value in jax.tree.leaves_with_path(values)
+    ]
+
+
+def _batch_stats(state: AKDState) -> dict[str, list[Array]]:
+    """Of each player."""
+    players = {**state.students, "generator": state.generator}
+    return {name: jax.tree.leaves(player.batch_stats) for name, player in players.items()}
+
+
+def averaged(metrics: Metrics, axis: int | tuple[int, ...] = 0) -> Metrics:
+    """Means of metrics over these axes, each of the steps where it is finite, NaN if it is so at none.
+
+    What is true or false is kept for every step.
+    """
+    return jax.tree.map(
+        lambda values: values if values.dtype == bool else values.mean(axis, where=jnp.isfinite(values)), metrics
+    )
+
+
 def repeat(step: Step, times: int) -> Step:
-    """The step `times` times, each with a key of its own; metrics are means over the repetitions."""
+    """The step `times` times, each with a key of its own; metrics are `averaged` over the repetitions."""
 
     def repeated(state, teacher, key):
         state, metrics = jax.lax.scan(lambda state, key: step(state, teacher, key), state, jax.random.split(key, times))
-        return state, jax.tree.map(lambda values: values.mean(0), metrics)
+        return state, averaged(metrics)
 
     return repeated
 

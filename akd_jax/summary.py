@@ -13,8 +13,11 @@ from akd_jax.run import Run
 SCHEMA = 1
 
 
-def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float], finished: bool) -> dict[str, Any]:
-    """teacher_top1: by split. In the result, teacher_queries are evaluation aside."""
+def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float], ending: str | None) -> dict[str, Any]:
+    """teacher_top1: by split. ending: why the run is finished, None while it goes on.
+
+    In the result, teacher_queries are evaluation aside.
+    """
     seconds = progress.seconds
     return {
         "schema": SCHEMA,
@@ -22,7 +25,8 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "method": run.config.method,
         "seed": run.config.seed,
         "rounds": progress.round,
-        "finished": finished,
+        "finished": ending is not None,
+        "ending": ending,
         "teacher": {
             "arch": run.teacher_info.arch,
             "parameters": run.teacher_info.parameters,
@@ -42,6 +46,7 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
             }
             for name, count in run.parameters.items()
         },
+        "generator": {"collapsed": list(progress.collapsed), "students": dict(progress.generator)},
         "teacher_queries": progress.teacher_queries,
         "flops": progress.flops,
         "wall_seconds": round(seconds, 3),

@@ -38,6 +38,8 @@ class Events:
         for row in rows:
             place = [row[label] for label in ("kind", "student", "split") if label in row]
             for key in row.keys() - set(LABELS):
+                if row[key] is None:  # was not finite
+                    continue
                 self._writer.add_scalar("/".join([*place, key]), row[key], row["round"])
 
     def close(self) -> None:

@@ -29,9 +29,13 @@ FREE_TO_CHANGE = (
     "samples",
     "sample_every_epochs",
     "tensorboard",
+    "debug_nans",
     "schedule.rounds_per_dispatch",
     "schedule.patience",
+    "schedule.save_minutes",
+    "schedule.max_skipped",
     "evaluation.",
+    "collapse.",
     "compilation.cache",
 )
 EPOCHS = "schedule.epochs"

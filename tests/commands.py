@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from akd_jax import data, workdir
-from akd_jax.checkpoint import Checkpoints
+from akd_jax import data
 from akd_jax.errors import DataMissing
 
 ROOT = Path(__file__).parents[1]
@@ -35,13 +34,6 @@ def status(command, *arguments):
 def contents(directory):
     """path -> bytes of all files in it."""
     return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
-
-
-def saved(directory):
-    """What a run's newest checkpoint holds: the digest of its arrays, and its numbers but for wall-clock figures."""
-    with Checkpoints(directory / workdir.CHECKPOINTS, keep=None) as checkpoints:
-        record = checkpoints.record(checkpoints.steps()[0])
-    return record["arrays"], record["meta"] | {"seconds": None}
 
 
 def lose_data(monkeypatch, says="they are gone"):

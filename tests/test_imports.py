@@ -19,16 +19,19 @@ ARROWS = {
     "models": "platforms types",
     "objectives": "types",
     "steps": "platforms types",
-    "methods": "objectives steps types",
+    "methods": "objectives platforms steps types",
     "schedule": "",
     "optimizers": "",
     "evaluate": "types",
+    "collapse": "types",
     "flops": "",
     "akd_jax": "",
     "digest": "",
     "digits": "",
     "errors": "",
     "event_loops": "",
+    "signals": "",
+    "skips": "",
     "teacher": "",
     "checkpoint": "digest errors event_loops files",
     "compilation": "errors",
@@ -50,21 +53,35 @@ ARROWS = {
     "tensorboard": "errors metrics optional workdir",
     "run": "checkpoint compilation config data errors experiment flops models schedule teacher teacher_files "
     "tensorboard types workdir",
-    "judge": "compilation data evaluate models run types",
+    "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax progress run",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run summary",
     "examination": "compilation data errors evaluate judge models saved_run teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
-    "loop": "briefing checkpoint compilation config config_dict errors evaluate files judge metrics progress recorder "
-    "run schedule steps teacher_files types workdir",
+    "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
+    "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
+    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge progress "
+    "recorder run schedule signals teacher_files workdir",
     "export": "akd_jax config convert data errors evaluate files models optional report saved_run teacher "
     "teacher_files torch_networks types workdir",
     "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
     "saved_run teacher_files verification workdir",
 }
-CORE = {"evaluate", "flops", "methods", "models", "objectives", "optimizers", "platforms", "schedule", "steps", "types"}
+CORE = {
+    "collapse",
+    "evaluate",
+    "flops",
+    "methods",
+    "models",
+    "objectives",
+    "optimizers",
+    "platforms",
+    "schedule",
+    "steps",
+    "types",
+}
 OWNERS = {
     "flax.linen": {"models"},
     "optax": {"methods", "optimizers"},

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.judge import Pool, judge, predictor
+from akd_jax.judge import Pool, judge, on_host, predictor
 from akd_jax.models.network import on_pixels
 from akd_jax.types import Network, Outputs
 
@@ -28,3 +28,8 @@ def test_judge_measures_the_named_student_on_every_split_of_the_pool():
     assert upright["test"]["agreement"] == 1
     assert upside_down["test"]["agreement"] == 0 and upside_down["part"]["top1"] == 0.5
     assert {type(value) for value in upside_down["test"].values()} == {float}
+
+
+def test_what_is_not_finite_is_none_on_the_host():
+    found = on_host({"loss": jnp.float32(jnp.nan), "ece": jnp.float32(jnp.inf), "top1": jnp.float32(0.25)})
+    assert found == {"loss": None, "ece": None, "top1": 0.25}

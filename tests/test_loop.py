@@ -63,7 +63,7 @@ def test_one_program_a_turn_and_nothing_compiled_after_the_first_epoch(tmp_path,
 
 def test_a_resumed_run_compiles_its_programs_once_too(tmp_path, monkeypatch):
     command = (*TINY, "--config.evaluation.data=", "--workdir", tmp_path)
-    conclude, interrupted = loop._conclude, []
+    conclude, interrupted = loop.conclude, []
 
     def interrupting(*arguments):
         if not interrupted:
@@ -72,7 +72,7 @@ def test_a_resumed_run_compiles_its_programs_once_too(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_conclude", interrupting)
+        patch.setattr(loop, "conclude", interrupting)
         assert status(train, *command) == 130
     with diary(monkeypatch) as entries:
         assert status(train, *command) == 0

@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import pytest
 
 from akd_jax import metrics
@@ -75,12 +76,26 @@ def test_history_holds_the_evaluations(tmp_path):
 
 
 def test_rows_of_training():
-    series = {"a": {"loss": [1, 2]}, "b": {"loss": [3, 4]}}
+    series = {"a": {"loss": np.array([1.0, 2.0])}, "b": {"loss": np.array([3.0, 4.0])}}
     found = list(metrics.train_rows(series, after=10, rounds=2, epoch=3, seed=7, seconds=0.5))
     assert [(row["round"], row["student"], row["loss"]) for row in found] == [
         (11, "a", 1), (11, "b", 3), (12, "a", 2), (12, "b", 4),
     ]  # fmt: skip
     assert all((row["kind"], row["epoch"], row["seed"], row["seconds"]) == ("train", 3, 7, 0.5) for row in found)
+
+
+def test_a_number_that_is_not_finite_is_null(tmp_path):
+    series = {"a": {"loss": np.array([1.0, np.nan]), "skipped_steps": np.array([0, 3])}}
+    found = list(metrics.train_rows(series, after=0, rounds=2, epoch=1, seed=0, seconds=0.5))
+    assert [(row["loss"], row["skipped_steps"]) for row in found] == [(1.0, 0), (None, 3)]
+    metrics.append(tmp_path / "metrics.jsonl", found)
+    assert metrics.read(tmp_path / "metrics.jsonl") == found
+
+
+def test_rows_of_the_generator():
+    (row,) = metrics.generator_rows({"a": {"diversity": 2.0}}, after=10, epoch=3, seed=7, seconds=0.5)
+    assert row == {"kind": "generator", "round": 10, "epoch": 3, "student": "a", "diversity": 2.0, "seed": 7,
+                   "seconds": 0.5}  # fmt: skip
 
 
 def test_rows_of_an_evaluation():

@@ -55,6 +55,14 @@ def test_without_data_a_best_stays():
     assert progress.best_round(after(after(progress.fresh(at(0)), 1, 1.0, 0.5), 2, 2.0, 0.9, split="")) == 1
 
 
+def test_a_measure_that_is_not_finite_evicts_no_best():
+    now = after(progress.fresh(at(0)), 1, 1.0, None)
+    assert now.best["s"].measures == {} and now.best["s"].variables.params == 0, "not even as the first"
+    now = after(now, 2, 2.0, 0.5)
+    broken = {"s": {"test": {"top1": 0.9, "loss": None}}}
+    assert progress.keep_best(now._replace(state=at(3, 3.0)), broken).best == now.best
+
+
 def test_further_measures_of_a_best():
     now = progress.add_to_best(after(progress.fresh(at(0)), 1, 1.0, 0.5), {"s": {"exam": {"top1": 0.25}}})
     assert now.best["s"].measures == {"test": {"top1": 0.5}, "exam": {"top1": 0.25}}
@@ -67,7 +75,12 @@ def save(directory, *rounds):
 
 
 PLAYED = after(progress.fresh(at(0)), 3, 3.0, 0.5)._replace(
-    last={"s": {"test": {"top1": 0.25}}}, seconds=1.5, teacher_queries=2**40, flops=2**70
+    last={"s": {"test": {"top1": 0.25}}},
+    seconds=1.5,
+    teacher_queries=2**40,
+    flops=2**70,
+    skipped={"step": 2},
+    collapsed=("diversity",),
 )
 
 

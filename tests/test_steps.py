@@ -10,7 +10,7 @@ from hlo import CANONICAL, convolution_groups, convolution_labels
 from jax import export
 from tiny_game import equal, make_game
 
-from akd_jax.steps import in_turn, members, repeat, run_rounds, run_rounds_up_to
+from akd_jax.steps import averaged, guarded, in_turn, members, repeat, run_rounds, run_rounds_up_to
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -36,6 +36,63 @@ def test_repeat_reports_the_mean():
     state, metrics = repeat(add(2.0), 3)(state_with(jnp.float32(1)), None, jax.random.key(0))
     assert state.memory == 7
     assert metrics == {"after_2.0": (3 + 5 + 7) / 3}
+
+
+def times(factor):
+    """Memory times the factor; the generator's batch statistics become one over it."""
+
+    def step(state, teacher, key):
+        memory = state.memory * factor
+        return state.replace(memory=memory, generator=state.generator.replace(batch_stats=[1 / memory, jnp.ones(2)])), {
+            "product": memory,
+            "root": {"a": jnp.sqrt(memory)},
+        }
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("factor", "bad"),
+    [
+        (2.0, []),
+        (jnp.inf, ["product", "root of a"]),
+        (-1.0, ["root of a"]),
+        (0.0, ["batch statistics of generator"]),
+        (jnp.nan, ["product", "root of a", "batch statistics of generator"]),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_guarded_step_is_taken_whole_or_not_at_all(factor, bad, compiled):
+    state = state_with(jnp.float32(3)).replace(generator=NetworkState((), [jnp.float32(0), jnp.zeros(2)], ()))
+    step = guarded(times(factor), "times")
+    after, metrics = (jax.jit(step) if compiled else step)(state, None, jax.random.key(0))
+    faults = metrics["times_faults"]
+    assert [*faults] == ["product", "root of a", "batch statistics of generator"]
+    assert [name for name, fault in faults.items() if fault] == bad
+    assert equal(after, state) if bad else after.memory == 6
+
+
+def test_a_step_left_out_does_not_spoil_the_mean_of_the_others():
+    """Keys choose: a step with an odd one is not finite."""
+
+    def odd_is_bad(state, teacher, key):
+        odd = jax.random.key_data(key)[1] % 2 == 1
+        return state.replace(memory=state.memory + 1), {"loss": jnp.where(odd, jnp.nan, state.memory)}
+
+    key = jax.random.key(0)
+    odd = [bool(jax.random.key_data(each)[1] % 2) for each in jax.random.split(key, 8)]
+    assert 0 < sum(odd) < 8
+    state, metrics = repeat(guarded(odd_is_bad, "step"), 8)(state_with(jnp.float32(0)), None, key)
+    taken = 8 - sum(odd)
+    assert state.memory == taken and metrics["loss"] == sum(range(taken)) / taken
+    assert metrics["step_faults"]["loss"].tolist() == odd
+
+
+def test_means_are_of_what_is_finite():
+    found = averaged({"loss": jnp.array([1.0, jnp.nan, 3.0, jnp.inf]), "flag": jnp.array([True, False, True, True])})
+    assert found["loss"] == 2 and found["flag"].tolist() == [True, False, True, True]
+    assert jnp.isnan(averaged({"loss": jnp.array([jnp.nan, jnp.inf])})["loss"])
+    assert averaged({"loss": jnp.array([[1.0, 2.0], [jnp.nan, 6.0]])}, (0, 1))["loss"] == 3
 
 
 def test_in_turn_runs_in_order_and_reports_all():

@@ -100,6 +100,9 @@ def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, r
         {"sample_every_epochs": 3},
         {"teacher": OLD["teacher"] | {"path": "y"}},
         {"schedule": {"epochs": 2, "rounds_per_dispatch": 1}},
+        {"schedule": {"epochs": 2, "rounds_per_dispatch": 5, "save_minutes": 1.0, "max_skipped": 3}},
+        {"collapse": {"stop": True}},
+        {"debug_nans": True},
         {"evaluation": {"data": "", "splits": ["test", "train"]}},
     ],
 )

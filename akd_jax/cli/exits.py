@@ -7,7 +7,14 @@ from typing import NoReturn
 
 from absl import logging
 
-from akd_jax.errors import CheckpointError, ExportError, InputError, NonFiniteError
+from akd_jax.errors import (
+    CheckpointError,
+    ExportError,
+    InputError,
+    NonFiniteError,
+    OutOfMemoryError,
+    StoppedError,
+)
 
 FAILED, INPUT, HALTED, INTERRUPTED = 1, 2, 3, 130
 
@@ -28,7 +35,9 @@ def ending(command: Callable[[], None]) -> NoReturn:
         status, message = INPUT, error
     except NonFiniteError as error:
         status, message = HALTED, error
-    except (CheckpointError, ExportError) as error:
+    except StoppedError as error:
+        status, message = 128 + error.number, error
+    except (CheckpointError, ExportError, OutOfMemoryError) as error:
         status, message = FAILED, error
     except OSError as error:
         status, message = FAILED, f"{error}: what was saved before is intact; mend that and give the same command again"

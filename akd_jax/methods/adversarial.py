@@ -11,10 +11,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.match import Match, generator_step, many_student_steps, no_penalty, student_step
+from akd_jax.methods.match import (
+    GENERATOR_STEP,
+    STUDENT_STEP,
+    Match,
+    generator_step,
+    many_student_steps,
+    no_penalty,
+    student_step,
+)
 from akd_jax.methods.players import BATCH_STATS, new_player
 from akd_jax.objectives import Objective
-from akd_jax.steps import in_turn, repeat
+from akd_jax.steps import guarded, in_turn, repeat
 from akd_jax.types import AKDState, Array, Method, Network, Turn
 
 SizedOptimizer = Callable[[int], optax.GradientTransformation]
@@ -56,15 +64,17 @@ def adversarial(
 
     def turn(names: Sequence[str]) -> Turn:
         match = Match(teacher, {name: students[name] for name in names}, generator, objective, latents)
-        student = student_step(match, of_student, generator_mode=mode)
+        student = guarded(student_step(match, of_student, generator_mode=mode), STUDENT_STEP)
         learning = (
             repeat(student, student_steps)
             if teacher_steps == 1
             else many_student_steps(match, of_student, generator_mode=mode, times=student_steps, at_once=teacher_steps)
         )
-        opponent = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
+        opponent = guarded(
+            generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty), GENERATOR_STEP
+        )
         round = in_turn(learning, opponent)
-        steps = {"student_step": student, "generator_step": opponent}
+        steps = {STUDENT_STEP: student, GENERATOR_STEP: opponent}
         return Turn(round, steps, students=tuple(names), teacher_queries=(student_steps + 1) * batch_size)
 
     def init(key: Array) -> AKDState:

@@ -6,9 +6,12 @@ from typing import NamedTuple
 import jax
 import optax
 
-from akd_jax.methods.players import moved
+from akd_jax.methods.players import moved, norm
 from akd_jax.objectives import Objective
+from akd_jax.steps import averaged, guarded
 from akd_jax.types import AKDState, Array, Metrics, Network, NetworkState, Outputs, Step, Variables
+
+STUDENT_STEP, GENERATOR_STEP = "student_step", "generator_step"
 
 
 class Match(NamedTuple):
@@ -22,7 +25,10 @@ class Match(NamedTuple):
 
 
 def student_step(match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable) -> Step:
-    """Each student takes one step down on one fresh batch of images; metrics: student_loss of each."""
+    """Each student takes one step down on one fresh batch of images.
+
+    Metrics: student_loss and student_gradient_norm of each.
+    """
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         state, images = _draw(match, state, key, generator_mode=generator_mode)
@@ -35,10 +41,11 @@ def student_step(match: Match, optimizer: optax.GradientTransformation, *, gener
 def many_student_steps(
     match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable, times: int, at_once: int
 ) -> Step:
-    """`repeat(student_step(...), times)` with a teacher that looks at the images of `at_once` steps in one batch.
+    """`repeat` of guarded student steps, with a teacher that looks at the images of `at_once` of them in one batch.
 
     Exact but for rounding: the generator's parameters stand still meanwhile, its running statistics move from step to
-    step all the same, and the frozen teacher sees every image by itself. `at_once` divides `times`.
+    step all the same, and the frozen teacher sees every image by itself. `at_once` divides `times`. To the
+    guard, `at_once` steps are one: they are taken or left out together.
     """
 
     def some(state: AKDState, teacher_variables: Variables, keys: Array):
@@ -54,9 +61,10 @@ def many_student_steps(
         )
 
     def steps(state: AKDState, teacher_variables: Variables, key: Array):
+        step = guarded(some, STUDENT_STEP)
         keys = jax.random.split(key, (times // at_once, at_once))
-        state, metrics = jax.lax.scan(lambda state, keys: some(state, teacher_variables, keys), state, keys)
-        return state, jax.tree.map(lambda values: values.mean((0, 1)), metrics)
+        state, metrics = jax.lax.scan(lambda state, keys: step(state, teacher_variables, keys), state, keys)
+        return state, averaged(metrics, (0, 1))
 
     return steps
 
@@ -72,18 +80,18 @@ def _learn(
 ) -> tuple[AKDState, Metrics]:
     """Each student one step nearer to what the teacher says of these images."""
 
-    def learn(student: Network, player: NetworkState) -> tuple[NetworkState, Array]:
+    def learn(student: Network, player: NetworkState) -> tuple[NetworkState, Array, Array]:
         def loss(params):
             outputs, batch_stats = student.apply(Variables(params, player.batch_stats), images, train=True)
             return match.objective.student_loss(target, outputs).mean(), batch_stats
 
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
-        return moved(player, gradients, batch_stats, optimizer), value
+        return moved(player, gradients, batch_stats, optimizer), value, norm(gradients)
 
     learnt = {name: learn(student, state.students[name]) for name, student in match.students.items()}
-    players = {name: player for name, (player, _) in learnt.items()}
-    losses = {name: value for name, (_, value) in learnt.items()}
-    return state.replace(students={**state.students, **players}), {"student_loss": losses}
+    players, losses, norms = ({name: each[i] for name, each in learnt.items()} for i in range(3))
+    metrics = {"student_loss": losses, "student_gradient_norm": norms}
+    return state.replace(students={**state.students, **players}), metrics
 
 
 def no_penalty(images: Array) -> float:
@@ -98,9 +106,9 @@ def generator_step(
     student_mode: Callable,
     image_penalty: Callable[[Array], Array | float] = no_penalty,
 ) -> Step:
-    """The generator takes one step against the students; metrics: generator_loss, with the penalty on its images.
+    """The generator takes one step against the students; metrics: generator_loss and generator_gradient_norm.
 
-    Its loss is the mean over the students.
+    Its loss is the mean over the students, with the penalty on its images.
     """
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
@@ -123,6 +131,6 @@ def generator_step(
         state = state.replace(
             students={**state.students, **opponents}, generator=moved(player, gradients, batch_stats, optimizer)
         )
-        return state, {"generator_loss": value}
+        return state, {"generator_loss": value, "generator_gradient_norm": norm(gradients)}
 
     return step

@@ -1,6 +1,5 @@
 """akd-train in a directory that holds a run: finished, interrupted, stopped early, or of other settings."""
 
-import csv
 import json
 import multiprocessing
 import random
@@ -12,38 +11,13 @@ from pathlib import Path
 import jax
 import orbax.checkpoint as ocp
 import pytest
-from commands import TINY, contents, lose_data, saved, status
+from commands import TINY, contents, lose_data, status
 from damage import DAMAGES
+from outcomes import assert_same_result, history, rows, saved, summary
 
 from akd_jax import files, metrics, progress, saved_run, workdir
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import sample, train
-
-
-def rows(directory):
-    """The metrics without wall-clock figures."""
-    return [
-        {key: value for key, value in row.items() if not key.endswith(("seconds", "per_second"))}
-        for row in metrics.read(directory / "metrics.jsonl")
-    ]
-
-
-def history(directory):
-    """The evaluations without wall-clock figures."""
-    with (directory / "history.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
-
-
-def summary(directory):
-    """Without wall-clock figures."""
-    told = json.loads((directory / "summary.json").read_text())
-    return {key: value for key, value in told.items() if not key.endswith(("seconds", "per_second"))}
-
-
-def assert_same_result(one, other):
-    """Bit for bit."""
-    for look in (rows, saved, history, summary):
-        assert look(one) == look(other)
 
 
 def rounds(directory):
@@ -247,7 +221,7 @@ def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeyp
         ("/".join([row["kind"], row["student"], *([row["split"]] if "split" in row else []), key]), row["round"]): value
         for row in metrics.read(tmp_path / "metrics.jsonl")
         for key, value in row.items()
-        if key in ("student_loss", "generator_loss", "top1", "top5", "loss", "agreement", "ece")
+        if key not in metrics.LABELS and not key.endswith("seconds")
     }
     found = {place: value for place, value in shown(tmp_path).items() if not place[0].endswith("seconds")}
     assert found == pytest.approx(wanted)

@@ -4,8 +4,10 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
+from stage import poisoned
 from tiny_game import BATCH, LATENTS, constant, equal, make_game
 
+from akd_jax.methods import METHODS
 from akd_jax.optimizers import adam
 
 
@@ -20,9 +22,37 @@ def test_turns_share_the_generator_and_its_optimizer(game):
     state, key = game.state, jax.random.key(0)
     for name in ("large", "small", "large"):
         state, metrics = jax.jit(game.method.turns[name].round)(state, game.teacher_variables, key)
-        assert set(metrics) == {"student_loss", "generator_loss"}
+        assert set(metrics) == {
+            "student_loss", "student_gradient_norm", "student_step_faults",
+            "generator_loss", "generator_gradient_norm", "generator_step_faults",
+        }  # fmt: skip
     adam_state = state.generator.opt_state[0]
     assert adam_state.count == 3
+
+
+@pytest.mark.parametrize("step", ["student_step", "generator_step"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(method, step):
+    bad, good = jax.random.key(1), jax.random.key(2)
+    latents = poisoned(lambda key, *, num: jax.random.normal(key, (num, LATENTS)), [jax.random.key_data(bad)])
+    game = make_game(method, sample_latents=latents)
+    for turn in game.method.turns.values():
+        play = jax.jit(turn.steps[step])
+        (left, reported), (moved, fine) = (play(game.state, game.teacher_variables, key) for key in (bad, good))
+        assert equal(left, game.state) and not equal(moved, game.state)
+        (loss, *_), faults = reported[f"{step}_faults"], reported[f"{step}_faults"].values()
+        assert loss.startswith(step.replace("step", "loss")) and all(faults)
+        assert not any(fine[f"{step}_faults"].values())
+
+
+def test_steps_that_share_a_pass_of_the_teacher_are_left_out_together():
+    key = jax.random.key(0)
+    bad = jax.random.split(jax.random.split(key)[0], 4)[2]  # the third of four student steps
+    latents = poisoned(lambda key, *, num: jax.random.normal(key, (num, LATENTS)), [jax.random.key_data(bad)])
+    game = make_game(student_steps=4, teacher_steps=2, sample_latents=latents)
+    _, metrics = jax.jit(game.method.turns["large"].round)(game.state, game.teacher_variables, key)
+    assert metrics["student_step_faults"]["student_loss of large"].tolist() == [False, True]
+    assert jnp.isfinite(metrics["student_loss"]["large"]) and not any(metrics["generator_step_faults"].values())
 
 
 def test_turns_say_what_they_are(game):
@@ -62,6 +92,9 @@ def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_sa
         name = next(iter(one.method.turns))
         wanted, found = (jax.jit(g.method.turns[name].round)(state, teacher, jax.random.key(3)) for g in (one, many))
         assert not equal(wanted[0].students, state.students)
+        for _, metrics in (wanted, found):
+            assert not any(jnp.any(flags) for flags in metrics.pop("student_step_faults").values())  # of other shapes
+            metrics.pop("generator_step_faults")
         assert {leaf.dtype.name for leaf in jax.tree.leaves(wanted[1])} == {"float64"}
         chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-12)
 

@@ -3,6 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 from tiny_game import BATCH, LATENTS, constant, equal
 
@@ -38,7 +39,7 @@ def play(step, game, times=1):
     state, losses = game.state, []
     for _ in range(times):
         state, metrics = step(state, game.teacher_variables, jax.random.key(0))
-        losses.append(sum(map(float, jax.tree.leaves(metrics))))
+        losses.append(sum(float(v) for key in metrics if key.endswith("_loss") for v in jax.tree.leaves(metrics[key])))
     return state, losses
 
 
@@ -74,6 +75,13 @@ def test_student_step_moves_the_student_alone(game):
     assert equal(state.generator.opt_state, game.state.generator.opt_state)
     assert equal(state.students["small"], game.state.students["small"])
     assert not equal(state.students["large"].params, game.state.students["large"].params)
+
+
+def test_the_norm_of_the_students_gradient_is_how_far_it_goes_at_a_rate_of_one(game):
+    """Its first step: the momentum is still zero."""
+    state, metrics = student(game)(game.state, game.teacher_variables, jax.random.key(0))
+    way = jax.tree.map(jnp.subtract, state.students["large"].params, game.state.students["large"].params)
+    assert metrics["student_gradient_norm"]["large"] == pytest.approx(float(optax.tree.norm(way)) / 0.01, rel=1e-3)
 
 
 def test_generator_step_moves_the_generator_alone(game):

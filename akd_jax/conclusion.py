@@ -1,0 +1,107 @@
+"""What follows an epoch: measurements, reports, pictures, and whether the run is finished."""
+
+import math
+import time
+from collections.abc import Iterable
+
+from akd_jax import collapse, metrics, progress
+from akd_jax.briefing import report_evaluation
+from akd_jax.checkpoint import Checkpoints
+from akd_jax.errors import warn
+from akd_jax.evaluate import Measures
+from akd_jax.judge import Evaluation, Judge
+from akd_jax.metrics import Row
+from akd_jax.progress import Progress
+from akd_jax.recorder import Recorder
+from akd_jax.run import Run
+
+
+def conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, checkpoints: Checkpoints) -> Progress:
+    """Measures, saves, draws and reports; the progress with what came of it."""
+    last = {name: _measure(run, now, name, judges.during, recorder) for name in run.config.students}
+    now = _inspect(run, progress.keep_best(now, last), judges, recorder)
+    why = ending(run, now)
+    if why:
+        for name in run.config.students:
+            last[name] |= _measure(run, now, name, judges.at_end, recorder)
+        now = progress.add_to_best(now, {name: judges.at_end(name, best.variables) for name, best in now.best.items()})
+    now = now._replace(last=last)
+    progress.save(checkpoints, now)
+    if why or _epoch(run, now) % run.config.sample_every_epochs == 0:
+        recorder.draw(now)  # while the checkpoint is written
+    checkpoints.wait()  # nothing is reported that a kill could undo
+    recorder.report(now, teacher_top1=judges.teacher_top1, ending=why)
+    report_evaluation(run, now, _epoch(run, now), last)
+    return now
+
+
+def evaluation_due(run: Run, now: Progress) -> bool:
+    """After every so many epochs, and at the end."""
+    epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
+    return now.round == run.schedule.rounds or (not rest and epoch % run.config.evaluation.every_epochs == 0)
+
+
+def ending(run: Run, now: Progress) -> str | None:
+    """Why the run is finished, which it is after an evaluation only; None where it goes on."""
+    if now.round == run.schedule.rounds:
+        return "all rounds are played"
+    if not evaluation_due(run, now):
+        return None
+    patience = run.config.schedule.patience * run.config.evaluation.every_epochs * run.schedule.rounds_in_epoch
+    best = progress.best_round(now)
+    if patience and best is not None and now.round - best >= patience:
+        return f"no student got better in {run.config.schedule.patience} evaluations"
+    if run.config.collapse.stop and now.collapsed:
+        return f"the game collapsed ({', '.join(now.collapsed)})"
+    return None
+
+
+def _epoch(run: Run, now: Progress) -> int:
+    """How many epochs have been played."""
+    return now.round // run.schedule.rounds_in_epoch
+
+
+def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorder) -> dict[str, Measures]:
+    """Measures a student as it is and records what comes out."""
+    started = time.monotonic()
+    measured = judge(name, now.state.students[name].variables)
+    seconds = time.monotonic() - started
+    for split, measures in measured.items():
+        if bad := [key for key, value in measures.items() if value is None]:
+            warn(f"{', '.join(bad)} of {name} on {split} is not finite after round {now.round}: no new best")
+    recorder.add(
+        metrics.eval_rows(
+            measured, student=name, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds
+        )
+    )
+    return measured
+
+
+def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
+    """Looks at what the generator draws: records it, and says what has collapsed since the last time."""
+    started = time.monotonic()
+    measured = judges.generator(now.state)
+    seconds = time.monotonic() - started
+    recorder.add(
+        metrics.generator_rows(measured, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds)
+    )
+    wanted = run.config.collapse
+    collapsed = collapse.detect(
+        _history(recorder.rows("generator")),
+        diversity=wanted.diversity,
+        label_entropy=wanted.label_entropy,
+        plateau=wanted.plateau,
+    )
+    for name in collapsed:
+        if name not in now.collapsed:
+            warn(f"collapse after round {now.round}: {name} ({collapse.MEANING[name.split()[0]]})")
+    return now._replace(generator=measured, collapsed=collapsed)
+
+
+def _history(rows: Iterable[Row]) -> list[dict[str, Row]]:
+    """Rows of the kind "generator" -> {student: row} of each evaluation, in order; NaN for what was not finite."""
+    by_round: dict[int, dict[str, Row]] = {}
+    for row in rows:
+        numbers = {key: math.nan if value is None else value for key, value in row.items()}
+        by_round.setdefault(row["round"], {})[row["student"]] = numbers
+    return list(by_round.values())

@@ -1,0 +1,71 @@
+"""Runs of the digits game that are prepared and compiled once, and played in as many directories as wanted."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from akd_jax import dispatch, loop
+from akd_jax.cli.config_files import ConfigParser
+from akd_jax.config_dict import from_dict
+from akd_jax.judge import evaluation
+from akd_jax.run import prepare
+
+STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")
+TINY = {
+    "students": STUDENTS[:1],
+    "batch_size": 8,
+    "adversarial.student_steps": 2,
+    "schedule.epochs": 2,
+    "schedule.rounds_per_epoch": 3,
+    "schedule.rounds_per_dispatch": 1,
+    "evaluation.splits": ("validation[:32]",),
+    "evaluation.final_splits": (),
+    "samples": 4,
+    "compilation.options": ("xla_backend_optimization_level=0",),  # quick to compile, and slow
+}
+
+
+class Stage:
+    """settings: full keys, beside TINY."""
+
+    def __init__(self, directory, settings=()):
+        values = ConfigParser("config").parse("akd:digits")
+        values.update_from_flattened_dict(TINY | dict(settings))
+        self.config = from_dict(values.to_dict())
+        self._run, self._state = prepare(self.config, directory, force=False, fetch=False)
+        self._programs = dispatch.compile_turns(self._run, self._state)
+        self._judges = evaluation(self._run)
+
+    def train(self, directory, *, play=dispatch.play, judges=None, **schedule):
+        """`loop.train`, with a dispatch and with judges of the test's own."""
+        config = dataclasses.replace(self.config, schedule=dataclasses.replace(self.config.schedule, **schedule))
+
+        def prepared(config, directory, **_):
+            return self._run._replace(config=config, directory=directory), jax.tree.map(jnp.copy, self._state)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "prepare", prepared)
+            patch.setattr(loop, "evaluation", lambda run: self._judges._replace(**judges or {}))
+            patch.setattr(dispatch, "compile_turns", lambda *_: self._programs)
+            patch.setattr(dispatch, "play", play)
+            loop.train(config, directory)
+
+
+def keys_of_steps(seed, round, student_steps):
+    """(keys of a round's student steps, of its generator step), as key data."""
+    game_key = jax.random.split(jax.random.key(seed), 3)[1]
+    students, generator = jax.random.split(jax.random.fold_in(game_key, round))
+    return jax.random.key_data(jax.random.split(students, student_steps)), jax.random.key_data(generator)
+
+
+def poisoned(sample_latents, keys):
+    """The sampler, but NaN for keys of this data [n, 2]."""
+    keys = jnp.asarray(keys)
+
+    def sample(key, **settings):
+        bad = (keys == jax.random.key_data(key)).all(-1).any()
+        return jnp.where(bad, jnp.nan, sample_latents(key, **settings))
+
+    return sample

@@ -1,0 +1,96 @@
+"""What evaluations find and do: a collapse, a measure that is not finite."""
+
+import dataclasses
+import json
+import signal
+
+import pytest
+from outcomes import rows
+from stage import STUDENTS, Stage
+
+from akd_jax import dispatch, saved_run
+from akd_jax.config import CollapseConfig
+from akd_jax.errors import StoppedError
+
+NAME = STUDENTS[0]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """Four epochs of one round."""
+    settings = {"schedule.epochs": 4, "schedule.rounds_per_epoch": 1}
+    return Stage(tmp_path_factory.mktemp("stage") / "none", settings)
+
+
+def drawing(*diversities):
+    """A generator's judge that finds these, an evaluation each."""
+    found = iter(diversities)
+    rest = {"label_entropy": 0.9, "disagreement": 0.5, "agreement": 0.9}
+    return {"generator": lambda state: {NAME: {"diversity": next(found)} | rest}}
+
+
+def test_the_generator_is_measured_at_every_evaluation(stage, tmp_path):
+    stage.train(tmp_path)
+    found = [row for row in rows(tmp_path) if row["kind"] == "generator"]
+    assert [(row["round"], row["epoch"], row["student"], row["seed"]) for row in found] == [
+        (round, round, NAME, 0) for round in (1, 2, 3, 4)
+    ]
+    for row in found:
+        assert 1 <= row["diversity"] <= 256 and 0 <= row["label_entropy"] <= 1 and 0 <= row["agreement"] <= 1
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["generator"]["students"][NAME].items() <= found[-1].items()
+    assert summary["ending"] == "all rounds are played"
+
+
+def test_a_collapse_is_told_of_once_until_it_recovers(stage, tmp_path, capsys):
+    stage.train(tmp_path, judges=drawing(1.0, None, 9.0, 1.2))
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "collapse" in line]
+    assert [line.split(":")[1] for line in warnings] == [" collapse after round 1", " collapse after round 4"]
+    assert all("diversity (the generator's images are alike)" in line for line in warnings)
+    assert json.loads((tmp_path / "summary.json").read_text())["generator"]["collapsed"] == ["diversity"]
+
+
+def test_a_collapse_ends_the_run_where_that_is_wanted(stage, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(stop=True)))
+    stage.train(tmp_path, judges=drawing(9.0, 1.0))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["rounds"], summary["finished"]) == (2, True)
+    assert summary["ending"] == "the game collapsed (diversity)"
+    assert "stopped early: the game collapsed (diversity)" in capsys.readouterr().out
+    stage.train(tmp_path, judges=drawing())  # finished, so nothing is measured again
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig()))
+    stage.train(tmp_path, judges=drawing(1.0, 1.0))
+    assert json.loads((tmp_path / "summary.json").read_text())["rounds"] == 4
+
+
+def test_a_measure_that_is_not_finite_is_told_of_and_no_best(stage, tmp_path, capsys):
+    measured = iter([(0.5, 1.0), (0.9, None), (0.4, 1.0), (0.3, 1.0)])
+
+    def judge(name, variables):
+        top1, loss = next(measured)
+        return {"test": {"top1": top1, "agreement": 0.5, "loss": loss}}
+
+    stage.train(tmp_path, judges={"during": judge, "at_end": lambda name, variables: {}})
+    assert "warning: loss of resnet10_8x_w4 on test is not finite after round 2" in capsys.readouterr().err
+    best = saved_run.read(tmp_path).progress.best[NAME]
+    assert (best.round, best.measures["test"]["top1"]) == (1, 0.5)
+    assert [row["loss"] for row in rows(tmp_path) if row["kind"] == "eval"] == [1.0, None, 1.0, 1.0]
+    assert json.loads((tmp_path / "summary.json").read_text())["students"][NAME]["best"]["test"]["round"] == 1
+
+
+def test_a_run_that_was_stopped_between_evaluations_is_not_finished(tmp_path, monkeypatch):
+    """Whatever had collapsed at the last one, and whatever the settings say now."""
+    stage = Stage(tmp_path / "none", {"schedule.rounds_per_epoch": 2})
+
+    def stopping(run, now, planned, *rest):
+        now = play(run, now, planned, *rest)
+        if now.round == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return now
+
+    play = dispatch.play
+    with pytest.raises(StoppedError, match="after round 3"):
+        stage.train(tmp_path, play=stopping, judges=drawing(1.0))
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(stop=True)))
+    stage.train(tmp_path, judges=drawing(9.0))
+    assert json.loads((tmp_path / "summary.json").read_text())["rounds"] == 4

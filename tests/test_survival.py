@@ -1,0 +1,174 @@
+"""A run that is stopped, in whatever way, and goes on is the run that was not; for every method and schedule."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+import jax.numpy as jnp
+import pytest
+from commands import ROOT, TINY, status
+from outcomes import assert_same_result
+from stage import STUDENTS, Stage
+
+from akd_jax import dispatch, loop, progress, saved_run
+from akd_jax.cli import train
+from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.methods import METHODS
+
+BUILDERS = {builder: name for name, builder in METHODS.items()}
+"""Several names may stand for one method, of which one is played."""
+
+
+@pytest.fixture(scope="module", params=[(method, turns) for method in BUILDERS.values() for turns in (1, 2)])
+def stage(request, tmp_path_factory):
+    """Eight rounds that are evaluated, and so saved, after the last only."""
+    method, turns = request.param
+    settings = {
+        "method": method,
+        "students": STUDENTS,
+        "schedule.students": "joint" if turns == 1 else "alternating",
+        "schedule.rounds_per_epoch": 4 // turns,
+        "evaluation.every_epochs": 2,
+        "adversarial.student_steps": 1,
+    }
+    return Stage(tmp_path_factory.mktemp("stage") / "none", settings)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(stage, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    stage.train(directory)
+    return directory
+
+
+def ending_with(end, after):
+    """A dispatch after whose last round but before anything else `end` is called, if that is the round `after`."""
+
+    def play(run, now, planned, *rest):
+        now = dispatch_play(run, now, planned, *rest)
+        if now.round == after:
+            end()
+        return now
+
+    return play
+
+
+dispatch_play = dispatch.play
+
+
+class PlainStop(Exception):
+    """The process ends there."""
+
+
+def plain_stop():
+    raise PlainStop
+
+
+def test_stopped_in_every_way_and_resumed_is_uninterrupted(stage, uninterrupted, tmp_path):
+    """One run that is stopped by SIGTERM, by SIGINT, and just so, which loses what was played since it was saved."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    for after, number in ((1, signal.SIGTERM), (3, signal.SIGINT)):
+        with pytest.raises(
+            StoppedError, match=rf"^stopped by {number.name} after round {after}: .*--workdir {tmp_path}"
+        ):
+            stage.train(tmp_path, play=ending_with(lambda number=number: signal.raise_signal(number), after))
+        assert saved_run.read(tmp_path).progress.round == after, "in the middle of an epoch"
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
+    with pytest.raises(PlainStop):
+        stage.train(tmp_path, play=ending_with(plain_stop, 5))
+    assert saved_run.read(tmp_path).progress.round == 3
+    stage.train(tmp_path)
+    assert_same_result(uninterrupted, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """Six rounds in two epochs."""
+    return Stage(tmp_path_factory.mktemp("stage") / "none")
+
+
+def saves(monkeypatch):
+    """The rounds that are saved, noted."""
+    rounds, save = [], progress.save
+    monkeypatch.setattr(progress, "save", lambda checkpoints, now: (rounds.append(now.round), save(checkpoints, now)))
+    return rounds
+
+
+@pytest.mark.parametrize(("minutes", "wanted"), [(0.0, [1, 2, 3, 4, 5, 6]), (10.0, [3, 6])])
+def test_a_run_is_saved_between_evaluations_when_time_has_passed(one, tmp_path, monkeypatch, minutes, wanted):
+    rounds = saves(monkeypatch)
+    one.train(tmp_path, save_minutes=minutes)
+    assert rounds == wanted
+
+
+def test_a_signal_at_the_very_end_changes_nothing(one, tmp_path):
+    one.train(tmp_path, play=ending_with(lambda: signal.raise_signal(signal.SIGTERM), 6))
+    assert saved_run.read(tmp_path).progress.round == 6
+
+
+def test_a_signal_before_the_first_round_leaves_no_checkpoint(one, tmp_path, monkeypatch):
+    """During the compilation, say."""
+    announce = loop.announce_cost
+    monkeypatch.setattr(
+        loop, "announce_cost", lambda *args, **how: (announce(*args, **how), signal.raise_signal(signal.SIGINT))
+    )
+    with pytest.raises(StoppedError, match="after round 0"):
+        one.train(tmp_path)
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(one, tmp_path):
+    before, errors = signal.getsignal(signal.SIGTERM), []
+
+    def play():
+        try:
+            one.train(tmp_path)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    thread.join()
+    assert not errors and signal.getsignal(signal.SIGTERM) == before
+    assert saved_run.read(tmp_path).progress.round == 6
+
+
+def test_too_little_memory(one, tmp_path):
+    """What JAX raises, of a size that no machine has."""
+
+    def exhausting(run, now, planned, *rest):
+        if now.round == 4:
+            jnp.zeros(1 << 50).block_until_ready()
+        return dispatch_play(run, now, planned, *rest)
+
+    with pytest.raises(OutOfMemoryError, match=r"smaller --config\.batch_size than 8 ") as caught:
+        one.train(tmp_path, play=exhausting)
+    assert "\n" not in str(caught.value)
+    assert saved_run.read(tmp_path).progress.round == 3
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (StoppedError("stopped", signal.SIGTERM), 143), (StoppedError("stopped", signal.SIGINT), 130),
+    (OutOfMemoryError("out of memory"), 1),
+])  # fmt: skip
+def test_exit_statuses(error, code, monkeypatch, capsys):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(loop, "train", failing)
+    assert status(train, *TINY) == code
+    assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_a_platform_that_is_not_there(tmp_path):
+    """And one that is."""
+    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--workdir", tmp_path / "run"]
+    ran = subprocess.run(
+        command, env=os.environ | {"JAX_PLATFORMS": "tpu"}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 2
+    assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", ran.stderr)
+    assert not (tmp_path / "run").exists()
