@@ -97,8 +97,7 @@ def experiment_of(config: Config) -> Experiment:
 def beginning(config: Config, experiment: Experiment) -> tuple[AKDState, Variables, Variables]:
     """(state, the teacher as loaded, and as frozen), all of them random numbers."""
     state = experiment.method.init(jax.random.key(config.seed))
-    (student,) = state.students.values()
-    classes = student.params["fc"]["bias"].shape[0]
+    classes = next(iter(state.students.values())).params["fc"]["bias"].shape[0]
     teacher = make_classifier(config.teacher.arch, classes, image_size=config.image_size)
     images, _ = experiment.generator.apply(
         state.generator.variables, jnp.zeros((1, config.generator.latents)), train=False

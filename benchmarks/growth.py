@@ -53,9 +53,8 @@ def _grow(arguments: list[str]) -> None:
     flags = parser.parse_args(arguments)
     report.check(flags.json, "--json", ".json")
     report.check(flags.plot, "--plot", ".png")
-    found = {name: [_point(series.settings(n), n) for n in series.points] for name, series in SERIES.items()}
-    found["members"] = [_members(n) for n in (1, 2, 4)]
-    found["students"] = [_students("alternating"), _students("joint")]
+    found = {"students": [_students("alternating"), _students("joint")], "members": [_members(n) for n in (1, 2, 4)]}
+    found |= {name: [_point(series.settings(n), n) for n in series.points] for name, series in SERIES.items()}
     measured = {
         "machine": machine.facts(),
         "base": {name: str(value) for name, value in {"game": "dfad", "batch_size": 8, **BASE}.items()},
