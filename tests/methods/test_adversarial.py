@@ -96,7 +96,8 @@ def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_sa
             assert not any(jnp.any(flags) for flags in metrics.pop("student_step_faults").values())  # of other shapes
             metrics.pop("generator_step_faults")
         assert {leaf.dtype.name for leaf in jax.tree.leaves(wanted[1])} == {"float64"}
-        chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-12)
+        # A bias before a batch norm has no gradient but rounding, of which Adam makes a step.
+        chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-11)
 
 
 def doubled(leaf):
