@@ -58,7 +58,7 @@ def test_players_and_losses_are_float32(game):
     assert types(state) == WIDE
     for turn in experiment.method.turns.values():
         moved, metrics = jax.eval_shape(run_rounds(turn.round, 2), state, teacher, jax.random.key(0))
-        assert types(moved) == WIDE and types(metrics) == {"float32"}
+        assert types(moved) == WIDE and types(metrics) == {"float32", "bool"}, "numbers, and what was not finite"
         assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), moved) == jax.tree.map(
             lambda leaf: (leaf.shape, leaf.dtype), state
         )
