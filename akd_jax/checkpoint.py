@@ -66,10 +66,10 @@ class Checkpoints:
         """
         with self._reading(step):
             record = dict(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
-        found = record.pop("digest", None)
-        if found not in (None, digest.of_json(record)):
+        found, schema = record.pop("digest", None), record.get("schema")
+        if found != digest.of_json(record) and (found or schema == SCHEMA):  # those of older versions have none
             raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its record is not as it was")
-        if record.get("schema") != SCHEMA:
+        if schema != SCHEMA:
             raise InputError(
                 f"checkpoint {step} in {self._directory} was written by another version of akd_jax: take another "
                 "--workdir"
@@ -91,7 +91,7 @@ class Checkpoints:
         with self._reading(step):
             wanted = ocp.args.Composite(state=ocp.args.StandardRestore(like))
             arrays = self._manager.restore(step, args=wanted).state
-        if digest.of_tree(arrays) != record["arrays"]:
+        if digest.of_tree(_on_host(arrays)) != record["arrays"]:
             raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its arrays are not as they were")
         return arrays, record["meta"]
 
@@ -161,8 +161,8 @@ def restore_tree(directory: Path, like: Any) -> Any:
 
 
 def _on_host(tree: Any) -> Any:
-    """Copies, since on CPU NumPy would give views, and what has a view is not donated. Typed keys stay as they are."""
-    return jax.tree.map(lambda leaf: leaf if digest.is_key(leaf) else np.array(leaf), jax.device_get(tree))
+    """Of copies: on CPU NumPy gives views, and an array that has one is not donated. Typed keys stay as they are."""
+    return jax.device_get(jax.tree.map(lambda leaf: leaf.copy(), tree))
 
 
 def _brief(error: Exception) -> str:

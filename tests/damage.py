@@ -33,10 +33,19 @@ def improve(directory):
     path.write_text(json.dumps(record | {"meta": record["meta"] | {"seconds": 0.0}}))
 
 
+def unsign(directory):
+    """The digest of the record, taken away."""
+    path = directory / "meta" / "metadata"
+    record = json.loads(path.read_text())
+    del record["digest"]
+    path.write_text(json.dumps(record))
+
+
 DAMAGES = {
     "a byte of the arrays": lambda directory: flip(data_file(directory), data_file(directory).stat().st_size // 2),
     "a byte of the arrays' metadata": lambda directory: flip(tree_file(directory), 20),
     "a number of the record": improve,
+    "a record without its digest": unsign,
     "arrays cut short": lambda directory: truncate(data_file(directory)),
     "a record cut short": lambda directory: truncate(directory / "meta" / "metadata"),
     "no arrays": lambda directory: data_file(directory).unlink(),

@@ -94,7 +94,15 @@ def test_a_saved_array_may_be_donated_at_once(tmp_path):
         jax.block_until_ready(add({name: state[name] for name in ("many", "weights", "step")}))
         assert state["many"].is_deleted()  # which no view of it has hindered
     like = tree() | {"many": jnp.zeros(1_000_000)}
-    assert_bitwise_equal(restore(tmp_path, 1, like), tree() | {"many": jnp.ones(1_000_000)})
+    restored = restore(tmp_path, 1, like)
+    assert_bitwise_equal(restored, tree() | {"many": jnp.ones(1_000_000)})
+
+
+def test_a_restored_array_may_be_donated(tmp_path):
+    save(tmp_path, 1)
+    weights = restore(tmp_path, 1)["weights"]
+    jax.block_until_ready(jax.jit(lambda x: x + 1, donate_argnums=0)(weights))
+    assert weights.is_deleted()
 
 
 def test_reading_writes_nothing(tmp_path):
