@@ -76,7 +76,7 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
 def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     """Where everything is."""
     if summary["rounds"] < run.schedule.rounds:
-        say(f"stopped early: {summary.get('ending', 'see summary.json')}")
+        say(f"stopped early: {summary['ending']}")
     took = duration(summary["wall_seconds"])
     say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")
 

@@ -16,19 +16,8 @@ from akd_jax.models.network import on_pixels
 from akd_jax.steps import repeat, run_rounds_up_to
 from akd_jax.teacher_files import load
 from akd_jax.types import Array
+from benchmarks import games
 from benchmarks.flax_game import plain
-from benchmarks.games import (
-    EVALUATED,
-    EVALUATION_BATCH,
-    KEY,
-    ROUNDS,
-    SAMPLED,
-    Table,
-    arguments,
-    images_of,
-    lay,
-    times,
-)
 
 Play = Callable[[], object]
 """What is timed; returns when it is done."""
@@ -36,16 +25,16 @@ Play = Callable[[], object]
 
 def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], Play]]:
     """Name -> makes what is timed, compiled. A play is as many of the phase as `games.times` says."""
-    table = lay(config)
+    table = games.lay(config)
     options = compilation.options()
     if variant == "flax":
         return _stepwise(plain(table), {}, donate=())
     if variant == "jax_stepwise":
         return _stepwise(table, options, donate=(0,))
     (turn,) = table.experiment.method.turns.values()
-    steps = {name: repeat(step, times(config)[name]) for name, step in turn.steps.items()}
+    steps = {name: repeat(step, games.times(config)[name]) for name, step in turn.steps.items()}
     return {  # the round first: peak memory is read after it
-        "round": partial(_played, table, run_rounds_up_to(turn.round, ROUNDS), options, jnp.int32(ROUNDS)),
+        "round": partial(_played, table, run_rounds_up_to(turn.round, games.ROUNDS), options, jnp.int32(games.ROUNDS)),
         **{name: partial(_played, table, step, options) for name, step in steps.items()},
         "evaluation": partial(_evaluation, table, options),
         "sampling": partial(_sampling, table, options),
@@ -53,20 +42,22 @@ def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], 
     }
 
 
-def _played(table: Table, step: Callable, options: compilation.Options, *rest: Array) -> Play:
+def _played(table: games.Table, step: Callable, options: compilation.Options, *rest: Array) -> Play:
     """`step` as one program that goes on from where it stopped."""
-    program = compiled(step, *arguments(table), *rest, options=options, donate=0)
+    program = compiled(step, *games.arguments(table), *rest, options=options, donate=0)
     state = jax.tree.map(jnp.copy, table.state)
 
     def play():
         nonlocal state
-        state, _ = program(state, *arguments(table)[1:], *rest)
+        state, _ = program(state, *games.arguments(table)[1:], *rest)
         jax.block_until_ready(state)
 
     return play
 
 
-def _stepwise(table: Table, options: compilation.Options, donate: tuple[int, ...]) -> dict[str, Callable[[], Play]]:
+def _stepwise(
+    table: games.Table, options: compilation.Options, donate: tuple[int, ...]
+) -> dict[str, Callable[[], Play]]:
     """One program a step, driven by Python."""
     (turn,) = table.experiment.method.turns.values()
     student_steps = table.config.adversarial.student_steps
@@ -74,11 +65,11 @@ def _stepwise(table: Table, options: compilation.Options, donate: tuple[int, ...
 
     @cache
     def program(name):
-        return compiled(turn.steps[name], *arguments(table), options=options, donate=donate)
+        return compiled(turn.steps[name], *games.arguments(table), options=options, donate=donate)
 
     def make(phase: str) -> Play:
-        state, key = jax.tree.map(jnp.copy, table.state), jax.random.key(KEY)
-        in_order = [program(name) for name in moves[phase] * times(table.config)[phase]]
+        state, key = jax.tree.map(jnp.copy, table.state), jax.random.key(games.KEY)
+        in_order = [program(name) for name in moves[phase] * games.times(table.config)[phase]]
 
         def play():
             nonlocal state, key
@@ -92,11 +83,11 @@ def _stepwise(table: Table, options: compilation.Options, donate: tuple[int, ...
     return {phase: partial(make, phase) for phase in moves}
 
 
-def _evaluation(table: Table, options: compilation.Options) -> Play:
+def _evaluation(table: games.Table, options: compilation.Options) -> Play:
     (network,) = table.experiment.students.values()
     (player,) = table.state.students.values()
-    images = images_of(table, EVALUATED)
-    look = predictor(on_pixels(network, [0.5], [0.25]), batch_size=EVALUATION_BATCH, options=options)
+    images = games.images_of(table, games.EVALUATED)
+    look = predictor(on_pixels(network, [0.5], [0.25]), batch_size=games.EVALUATION_BATCH, options=options)
     pixels = jnp.zeros(images.shape, jnp.uint8)
     variables = jax.tree.map(jnp.copy, player.variables)
 
@@ -106,9 +97,9 @@ def _evaluation(table: Table, options: compilation.Options) -> Play:
     return evaluate
 
 
-def _sampling(table: Table, options: compilation.Options) -> Play:
+def _sampling(table: games.Table, options: compilation.Options) -> Play:
     state, key = jax.tree.map(jnp.copy, table.state), jax.random.key(0)
-    draw = compiled(partial(table.experiment.method.sample, num=SAMPLED), state, key, options=options)
+    draw = compiled(partial(table.experiment.method.sample, num=games.SAMPLED), state, key, options=options)
 
     def sample():
         jax.block_until_ready(draw(state, key))
@@ -116,7 +107,7 @@ def _sampling(table: Table, options: compilation.Options) -> Play:
     return sample
 
 
-def _conversion(table: Table, start: Path) -> Play:
+def _conversion(table: games.Table, start: Path) -> Play:
     given = table.config.teacher
 
     return lambda: load(TeacherConfig(str(start / "teacher.pth"), given.arch, given.mean, given.std))
