@@ -66,8 +66,8 @@ ARROWS = {
     "recorder run schedule signals teacher_files workdir",
     "export": "akd_jax config convert data errors evaluate files models optional report saved_run teacher "
     "teacher_files torch_networks types workdir",
-    "cli": "config config_dict convert data errors examination experiment export files hub loop normalisation report "
-    "saved_run teacher_files verification workdir",
+    "cli": "compilation config config_dict convert data errors examination experiment export files hub loop "
+    "normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
     "collapse",
@@ -84,7 +84,7 @@ CORE = {
 }
 OWNERS = {
     "flax.linen": {"models"},
-    "optax": {"methods", "optimizers"},
+    "optax": {"steps", "methods", "optimizers"},
     "orbax": {"checkpoint"},
     "tensorboardX": {"tensorboard"},
     "onnx": {"export"},
