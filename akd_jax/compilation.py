@@ -35,8 +35,11 @@ QUICK_TO_COMPILE: Options = {"xla_backend_optimization_level": 0}
 OFF = "off"
 
 
-def check_platform() -> None:
-    """Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have."""
+def wake(cache: str = "") -> None:
+    """What every command begins with that computes: a look for the platform, and `keep_programs` in `cache`.
+
+    Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have.
+    """
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:  # the first is all that JAX says where a plugin is not installed
@@ -45,6 +48,7 @@ def check_platform() -> None:
             f"JAX_PLATFORMS={jax.config.jax_platforms}: {reason}; install '.[cuda]' or '.[tpu]' where there is one, or "
             "set JAX_PLATFORMS=cpu"
         ) from None
+    keep_programs(cache)
 
 
 def options(wanted: Sequence[str] = ()) -> Options:

@@ -9,10 +9,9 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from akd_jax import dispatch, files, progress, signals, teacher_files, workdir
+from akd_jax import compilation, dispatch, files, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.compilation import check_platform
 from akd_jax.conclusion import conclude, ending, evaluation_due
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
@@ -32,7 +31,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
     """
-    check_platform()
+    compilation.wake(config.compilation.cache)
     announce(config)
     run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
     introduce(run)

@@ -59,7 +59,6 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     fetch: may download and prepare data that are not there.
     """
     options = compilation.options(config.compilation.options)
-    compilation.keep_programs(config.compilation.cache)
     if config.tensorboard:
         tensorboard.check_installed()
     info, teacher_variables = teacher_files.load(config.teacher)

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import jax.numpy as jnp
 import pytest
 from commands import ROOT, TINY, status
-from outcomes import assert_same_result
+from outcomes import assert_same_result, saved
 from stage import STUDENTS, Stage
 
 from akd_jax import dispatch, loop, progress, saved_run
@@ -90,6 +91,15 @@ def one(tmp_path_factory):
     return Stage(tmp_path_factory.mktemp("stage") / "none")
 
 
+def test_the_same_seed_twice_is_the_same_run(one, tmp_path):
+    """Compiled twice, too; and another seed is another run."""
+    one.train(tmp_path / "one")
+    Stage(tmp_path / "none").train(tmp_path / "other")
+    assert_same_result(tmp_path / "one", tmp_path / "other")
+    Stage(tmp_path / "none", {"seed": 1}).train(tmp_path / "another")
+    assert saved(tmp_path / "one")[0] != saved(tmp_path / "another")[0]
+
+
 def saves(monkeypatch):
     """The rounds that are saved, noted."""
     rounds, save = [], progress.save
@@ -110,13 +120,18 @@ def test_a_signal_at_the_very_end_changes_nothing(one, tmp_path):
 
 
 def test_a_signal_before_the_first_round_leaves_no_checkpoint(one, tmp_path, monkeypatch):
-    """During the compilation, say."""
-    announce = loop.announce_cost
-    monkeypatch.setattr(
-        loop, "announce_cost", lambda *args, **how: (announce(*args, **how), signal.raise_signal(signal.SIGINT))
-    )
+    """During the compilation, say; two seconds after that the run is over."""
+    announce, compiled = loop.announce_cost, []
+
+    def signalled(*arguments, **how):
+        announce(*arguments, **how)
+        compiled.append(time.monotonic())
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(loop, "announce_cost", signalled)
     with pytest.raises(StoppedError, match="after round 0"):
         one.train(tmp_path)
+    assert time.monotonic() - compiled[0] < 2
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
@@ -165,10 +180,14 @@ def test_exit_statuses(error, code, monkeypatch, capsys):
 
 def test_a_platform_that_is_not_there(tmp_path):
     """And one that is."""
-    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--workdir", tmp_path / "run"]
-    ran = subprocess.run(
-        command, env=os.environ | {"JAX_PLATFORMS": "tpu"}, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ran.returncode == 2
-    assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", ran.stderr)
+    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--dry_run", "--workdir", tmp_path / "run"]
+
+    def on(platform):
+        environment = os.environ | {"JAX_PLATFORMS": platform}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    refused = on("tpu")
+    assert refused.returncode == 2
+    assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", refused.stderr)
+    assert on("cpu").returncode == 0
     assert not (tmp_path / "run").exists()

@@ -85,13 +85,14 @@ def _convert(arguments: list[str]) -> None:
     wanted = TeacherConfig(flags.checkpoint, flags.arch, flags.mean or usual.mean, flags.std or usual.std)
 
     # After the flags are known to be right: importing takes seconds.
-    from akd_jax import examination, teacher_files, verification
+    from akd_jax import compilation, examination, teacher_files, verification
     from akd_jax.convert.architecture import in_short
     from akd_jax.convert.layouts import torch_shapes
     from akd_jax.convert.teacher import convert
 
     if flags.verify:
         verification.check_torch()
+    compilation.wake()
     teacher_files.check_replaceable(out, overwrite=flags.overwrite)  # again when writing; here before anything slow
     path, source = hub.fetch(flags.checkpoint) if fetched else (Path(flags.checkpoint), flags.checkpoint)
     info, variables = convert(

@@ -42,8 +42,10 @@ def _evaluate(arguments: list[str]) -> None:
         workdir.check_writable(flags.json.absolute().parent, "--json")
     run = None if flags.teacher else flags.workdir or workdir.newest()
 
-    from akd_jax import examination, teacher_files  # after the flags are known to be right: importing takes seconds
+    # After the flags are known to be right: importing takes seconds.
+    from akd_jax import compilation, examination, teacher_files
 
+    compilation.wake()
     if run:
         examined = examination.of_run(
             run, student=flags.student, best=flags.best, source=flags.data, data_dir=flags.data_dir, split=flags.split

@@ -36,9 +36,10 @@ def _sample(arguments: list[str]) -> None:
     import jax  # after the flags are known to be right: importing takes seconds
     import numpy as np
 
-    from akd_jax import report, saved_run
+    from akd_jax import compilation, report, saved_run
     from akd_jax.experiment import initial_state
 
+    compilation.wake()
     saved = saved_run.read(run)
     init_key, sample_key = jax.random.split(jax.random.key(flags.seed))
     state = initial_state(saved.experiment, init_key) if flags.untrained else saved.progress.state

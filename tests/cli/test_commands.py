@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
+import jax
 import pytest
-from commands import ROOT, status
+from commands import ROOT, TINY, W8, status
 
 from akd_jax.cli import convert_teacher, evaluate, export_student, prepare_data, sample, train
 
@@ -33,3 +34,20 @@ def test_scripts(script, tmp_path):
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ") and ended.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_platform_that_is_not_there(refused, run, tmp_path, monkeypatch):
+    """Is one line from every command that computes, before it writes."""
+
+    def missing():
+        raise RuntimeError("Unable to initialize backend 'cuda': no such device\nmore of it")
+
+    monkeypatch.setattr(jax, "devices", missing)
+    for command, *arguments in (
+        (train, *TINY, "--workdir", "run"),
+        (sample, "--workdir", run, "--out", "drawn"),
+        (evaluate, "--workdir", run),
+        (convert_teacher, *W8, "--out", "teacher"),
+        (export_student, "--workdir", run, "--format", "safetensors", "--out", "exported"),
+    ):
+        assert "Unable to initialize backend 'cuda': no such device; install" in refused(command, *arguments)
