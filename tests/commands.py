@@ -19,9 +19,11 @@ GAME = (
     "--config.schedule.rounds_per_dispatch=1",
     "--config.adversarial.student_steps=1",
     "--config.batch_size=8",
+    "--config.compilation.options=('xla_backend_optimization_level=0',)",  # quick to compile, and slow
 )
 STUDENT = "resnet10_8x_w4"
 TINY = (*GAME, f"--config.students={STUDENT}")
+CONSTANT = ("--config.student_optimizer.schedule=constant", "--config.generator_optimizer.schedule=constant")
 
 
 def status(command, *arguments):

@@ -14,6 +14,11 @@ def saved(directory):
     return record["arrays"], record["meta"] | {"seconds": None}
 
 
+def names(directory):
+    """Of what lies in it."""
+    return {path.name for path in directory.iterdir()}
+
+
 def rows(directory):
     """The metrics without wall-clock figures."""
     return [

@@ -1,5 +1,8 @@
 """What the tests of the commands share."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from commands import TINY, status
 
@@ -29,3 +32,9 @@ def run(tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "tiny"
     assert status(train, *TINY, "--workdir", directory) == 0
     return directory
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """A run's directory that may be changed."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))

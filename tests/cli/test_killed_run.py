@@ -1,0 +1,109 @@
+"""akd-train, killed and started again."""
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+
+import jax
+import pytest
+from commands import CONSTANT, TINY, contents, status
+from outcomes import assert_same_result, names, rows, summary
+
+from akd_jax import files, saved_run, workdir
+from akd_jax.cli import train
+
+EPOCHS = 12
+LONGER = (*TINY, *CONSTANT, f"--config.schedule.epochs={EPOCHS}", "--config.sample_every_epochs=3")
+
+
+def play(programs, *arguments):
+    """In a process of its own."""
+    jax.config.update("jax_compilation_cache_dir", programs)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    train.main([str(argument) for argument in arguments])
+
+
+def first_row(process, directory):
+    """Waits until the process has written a row."""
+    rows, started = directory / "metrics.jsonl", time.monotonic()
+    before = rows.stat().st_mtime_ns if rows.exists() else 0
+    while process.is_alive() and not (rows.exists() and rows.stat().st_mtime_ns > before and rows.stat().st_size):
+        assert time.monotonic() - started < 300
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def start():
+    """(directory) -> a process that trains there, and has begun to."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["akd_jax.loop"])
+
+    def start(directory):
+        arguments = (jax.config.jax_compilation_cache_dir, *LONGER, "--workdir", directory)
+        process = processes.Process(target=play, args=arguments)
+        process.start()
+        first_row(process, directory)
+        return process
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def whole(start, tmp_path_factory):
+    """(a run's directory, the seconds it took)."""
+    directory = tmp_path_factory.mktemp("runs") / "whole"
+    process, began = start(directory), time.monotonic()
+    process.join()
+    assert process.exitcode == 0
+    return directory, time.monotonic() - began
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(start, whole, tmp_path, kills):
+    """No work of more than an epoch is lost, nothing has to be mended by hand, and the result is the same."""
+    wanted, took = whole
+    draw = random.Random(kills)
+    killed, done = tmp_path / "killed", 0
+    while done < kills:
+        process = start(killed)
+        time.sleep(draw.uniform(0, took / 3))
+        process.kill()
+        process.join()
+        if process.exitcode == 0:  # too late: another run
+            assert_same_result(wanted, killed)
+            shutil.rmtree(killed)
+            continue
+        assert process.exitcode == -9
+        done += 1
+        kept = {int(name) for name in names(killed / "checkpoints") if name.isdecimal()}
+        if (killed / "summary.json").exists():
+            assert summary(killed)["rounds"] <= max(kept)
+        assert rows(killed)[-1]["round"] <= max(kept, default=0) + 2
+    process = start(killed)
+    process.join()
+    assert process.exitcode == 0
+    assert_same_result(wanted, killed)
+    assert names(killed) == names(wanted) and len(names(killed / "checkpoints")) == workdir.KEEP
+
+
+def test_a_second_signal_ends_a_run_and_its_last_checkpoint_loads(start, tmp_path):
+    process = start(tmp_path)
+    while not (names(tmp_path / "checkpoints") & {str(round) for round in range(1, 2 * EPOCHS)}):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(1)
+    assert process.exitcode == 130
+    assert 0 < saved_run.read(tmp_path).progress.round < 2 * EPOCHS
+
+
+def test_a_kill_between_the_last_checkpoint_and_its_reports(run, copy):
+    files.write_json(copy / "summary.json", summary(copy) | {"rounds": 2, "finished": False})
+    for name in ("history.csv", "curves.png"):
+        (copy / name).unlink()
+    assert status(train, *TINY, "--workdir", copy) == 0
+    assert contents(copy) == contents(run)
