@@ -84,7 +84,7 @@ CORE = {
 }
 OWNERS = {
     "flax.linen": {"models"},
-    "optax": {"steps", "methods", "optimizers"},
+    "optax": {"methods", "optimizers"},
     "orbax": {"checkpoint"},
     "tensorboardX": {"tensorboard"},
     "onnx": {"export"},
