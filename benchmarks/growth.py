@@ -24,7 +24,7 @@ from benchmarks.games import ROUNDS, Table, config_of, lay
 
 STUDENT, OTHER = "resnet18_8x_small", "resnet20"
 BASE = {"students": (STUDENT,), "teacher__arch": "resnet18_8x", "generator__width": 32}
-SAMPLES = 7
+SAMPLES = 5
 
 
 class Series(NamedTuple):
@@ -60,6 +60,7 @@ def _grow(arguments: list[str]) -> None:
         "base": {name: str(value) for name, value in {"game": "dfad", "batch_size": 8, **BASE}.items()},
         "series": found,
     }
+    print(markdown(measured))
     report.write(flags.json, ["-m", "benchmarks.growth", *arguments], measured)
     flags.plot.parent.mkdir(parents=True, exist_ok=True)
     draw(found, flags.plot)
@@ -121,6 +122,29 @@ def _timed(step: Callable, state: Any, *rest: Any) -> dict[str, Any]:
 def _say(point: dict[str, Any], what: str) -> dict[str, Any]:
     print(f"{what}: {1e3 * point['seconds']:.0f} ms", flush=True)
     return point
+
+
+NAMES = {
+    "batch_size": "batch",
+    "student_steps": "student steps a round",
+    "pixels": "side of the images, pixels",
+    "members": "seeds in one program, one after another",
+}
+
+
+def markdown(measured: dict[str, Any]) -> str:
+    """Markdown."""
+    lines = ["| what grows | sizes | ms a round | size, time: times as much |", "|---|---|---|---|"]
+    for name, title in NAMES.items():
+        points = measured["series"][name]
+        sizes, seconds = ([point[key] for point in points] for key in ("size", "seconds"))
+        listed = ", ".join(map(str, sizes)), ", ".join(f"{1e3 * each:,.0f}" for each in seconds)
+        more = (sizes[-1] / sizes[0]) ** (2 if name == "pixels" else 1), seconds[-1] / seconds[0]
+        lines.append(f"| {title} | {listed[0]} | {listed[1]} | {more[0]:.0f}, {more[1]:.1f} |")
+    alternating, joint = (point["seconds"] for point in measured["series"]["students"])
+    times = f"{1e3 * alternating:,.0f}, {1e3 * joint:,.0f} | 1, {joint / alternating:.2f}"
+    lines.append(f"| two students | in turn, a round each; jointly, one round | {times} |")
+    return "\n".join(lines)
 
 
 def draw(series: dict[str, Any], path: Path) -> None:
