@@ -5,7 +5,6 @@ dispatches, in one process.
 """
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -76,7 +75,7 @@ def _students(how: str) -> dict[str, Any]:
     settings = {"students": (STUDENT, OTHER), "schedule__students": how}
     table = lay(config_of("dfad", **(BASE | settings)))
     rounds = [_round(table, turn) for turn in table.experiment.method.turns]
-    return _say({"how": how, "seconds": sum(r["seconds"] for r in rounds), "turns": rounds}, how)
+    return _say({"how": how, "median": sum(r["median"] for r in rounds), "turns": rounds}, how)
 
 
 def _members(count: int) -> dict[str, Any]:
@@ -109,18 +108,15 @@ def _timed(step: Callable, state: Any, *rest: Any) -> dict[str, Any]:
 
     play()
     taken = [machine.quietest(play, os.getpid()) for _ in range(SAMPLES)]
-    seconds = [each for each, _ in taken]
     return {
-        "seconds": statistics.median(seconds),
-        "low": min(seconds),
-        "high": max(seconds),
+        **machine.spread([seconds for seconds, _ in taken]),
         "noisy": sum(others >= machine.QUIET for _, others in taken),
         "compile_seconds": round(compiling, 2),
     }
 
 
 def _say(point: dict[str, Any], what: str) -> dict[str, Any]:
-    print(f"{what}: {1e3 * point['seconds']:.0f} ms", flush=True)
+    print(f"{what}: {1e3 * point['median']:.0f} ms", flush=True)
     return point
 
 
@@ -137,11 +133,11 @@ def markdown(measured: dict[str, Any]) -> str:
     lines = ["| what grows | sizes | ms a round | size, time: times as much |", "|---|---|---|---|"]
     for name, title in NAMES.items():
         points = measured["series"][name]
-        sizes, seconds = ([point[key] for point in points] for key in ("size", "seconds"))
+        sizes, seconds = ([point[key] for point in points] for key in ("size", "median"))
         listed = ", ".join(map(str, sizes)), ", ".join(f"{1e3 * each:,.0f}" for each in seconds)
         more = (sizes[-1] / sizes[0]) ** (2 if name == "pixels" else 1), seconds[-1] / seconds[0]
         lines.append(f"| {title} | {listed[0]} | {listed[1]} | {more[0]:.0f}, {more[1]:.1f} |")
-    alternating, joint = (point["seconds"] for point in measured["series"]["students"])
+    alternating, joint = (point["median"] for point in measured["series"]["students"])
     times = f"{1e3 * alternating:,.0f}, {1e3 * joint:,.0f} | 1, {joint / alternating:.2f}"
     lines.append(f"| two students | in turn, a round each; jointly, one round | {times} |")
     return "\n".join(lines)
@@ -155,7 +151,7 @@ def draw(series: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(3.4 * len(names), 3), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names)), names, strict=True):
         sizes = [point["size"] for point in series[name]]
-        seconds = [point["seconds"] for point in series[name]]
+        seconds = [point["median"] for point in series[name]]
         axis.loglog(sizes, seconds, "o-", label="measured")
         power = 2 if name == "pixels" else 1
         axis.loglog(sizes, [seconds[1] * (n / sizes[1]) ** power for n in sizes], ":", label="in proportion")

@@ -2,9 +2,10 @@
 
 import os
 import platform
+import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -49,6 +50,11 @@ def quietest(sample: Callable[[], float], pid: int) -> tuple[float, float]:
         if others < QUIET:
             break
     return best
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """median, low and high."""
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
 def busy_seconds() -> float:

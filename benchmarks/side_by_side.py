@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 VARIANTS = ("jax", "jax_stepwise", "flax", "torch", "torch_tuned", "torch_compiled")
 REFERENCE = "jax"
 UNSET = ("OMP_", "KMP_", "GOMP_", "MKL_", "XLA_", "JAX_", "TORCH")
-"""How names of environment variables begin that are not passed on: everybody plays with the defaults."""
+"""How names of environment variables begin that are not passed on: everybody plays with the defaults, on the CPU."""
 
 OFTEN = {"round": 2}
 """Phase -> how many times as many samples are taken of it, since the targets are about it."""
@@ -47,7 +46,8 @@ class Worker:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(UNSET)} | {"PYTHONPATH": str(ROOT)},
+            env={k: v for k, v in os.environ.items() if not k.startswith(UNSET)}
+            | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -172,12 +172,8 @@ def summary(values: Sequence[tuple[float, float]], reference: Sequence[tuple[flo
     """
     ratios = [own / other for (other, _), (own, _) in zip(values, reference, strict=True)]
     return {
-        **_spread([seconds for seconds, _ in values]),
+        **machine.spread([seconds for seconds, _ in values]),
         "samples": len(values),
         "noisy": sum(others >= machine.QUIET for _, others in values),
-        "ours_over": _spread(ratios),
+        "ours_over": machine.spread(ratios),
     }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
