@@ -4,11 +4,12 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import figures, on_paper
+from benchmarks import figures, growth, on_paper
 
 ROOT = Path(__file__).parents[1]
 TABLES = {
     "results/benchmark_cpu/results.json": figures.tables,
+    "results/growth_cpu/results.json": growth.markdown,
     "results/h200_on_paper/results.json": on_paper.table,
 }
 
