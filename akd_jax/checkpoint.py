@@ -11,10 +11,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from akd_jax import digest, files
-from akd_jax.errors import CheckpointError, InputError
+from akd_jax.errors import InputError, SavedStateError
 from akd_jax.event_loops import patient
 
-SCHEMA = 3  # of what a checkpoint holds; progress.py says what its arrays and its meta are
+SCHEMA = 4  # of what a checkpoint holds; progress.py says what its arrays and its meta are
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds
 
@@ -30,7 +30,7 @@ class Checkpoints:
     def __init__(self, directory: Path, *, keep: int | None):
         writes = keep is not None
         if writes:  # Orbax does it in a thread that a short process does not wait for
-            for left in directory.glob("*.orbax-checkpoint-tmp*"):
+            for left in (*directory.glob("*.orbax-checkpoint-tmp*"), *directory.glob(".[0-9]*")):
                 shutil.rmtree(left)
         self._directory = directory
         self._manager = ocp.CheckpointManager(
@@ -40,7 +40,18 @@ class Checkpoints:
         )
 
     def save(self, step: int, arrays: Any, meta: dict[str, Any]) -> None:
-        """Returns before the writing ends, which `wait` awaits; `arrays` may be donated at once."""
+        """Returns before the writing ends, which `wait` awaits; `arrays` may be donated at once.
+
+        One of this number that is there already is replaced, once the new one is whole.
+        """
+        if step in self.steps():
+            self.wait()
+            with files.new_directory(self._directory / str(step)) as new:
+                new.rmdir()
+                with Checkpoints(new.parent / "beside", keep=1) as beside:
+                    beside.save(step, arrays, meta)
+                (new.parent / "beside" / str(step)).rename(new)
+            return
         arrays = _on_host(arrays)
         record = {"schema": SCHEMA, "meta": meta, "kinds": digest.kinds(arrays), "arrays": digest.of_tree(arrays)}
         record["digest"] = digest.of_json(record)
@@ -51,7 +62,7 @@ class Checkpoints:
             raise RuntimeError(f"checkpoint {step} in {self._directory} was not saved")
 
     def wait(self) -> None:
-        """Until all is on disk. Raises CheckpointError where that failed."""
+        """Until all is on disk. Raises SavedStateError where that failed."""
         with self._writing():
             self._manager.wait_until_finished()
 
@@ -62,13 +73,13 @@ class Checkpoints:
     def record(self, step: int) -> dict[str, Any]:
         """What was written down beside the arrays: meta, their kinds and their digest.
 
-        Raises CheckpointError where it is damaged, InputError where another version of akd_jax wrote it.
+        Raises SavedStateError where it is damaged, InputError where another version of akd_jax wrote it.
         """
         with self._reading(step):
             record = dict(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
         found, schema = record.pop("digest", None), record.get("schema")
         if found != digest.of_json(record) and (found or schema == SCHEMA):  # those of older versions have none
-            raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its record is not as it was")
+            raise SavedStateError(f"checkpoint {step} in {self._directory} is damaged: its record is not as it was")
         if schema != SCHEMA:
             raise InputError(
                 f"checkpoint {step} in {self._directory} was written by another version of akd_jax: take another "
@@ -79,7 +90,7 @@ class Checkpoints:
     def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
         """(arrays of the placement of `like`, meta).
 
-        Raises CheckpointError where they are not those that were saved, InputError where those were of other names,
+        Raises SavedStateError where they are not those that were saved, InputError where those were of other names,
         shapes or types than `like`.
         """
         record = self.record(step)
@@ -92,7 +103,7 @@ class Checkpoints:
             wanted = ocp.args.Composite(state=ocp.args.StandardRestore(like))
             arrays = self._manager.restore(step, args=wanted).state
         if digest.of_tree(_on_host(arrays)) != record["arrays"]:
-            raise CheckpointError(f"checkpoint {step} in {self._directory} is damaged: its arrays are not as they were")
+            raise SavedStateError(f"checkpoint {step} in {self._directory} is damaged: its arrays are not as they were")
         return arrays, record["meta"]
 
     @contextmanager
@@ -106,7 +117,7 @@ class Checkpoints:
             if isinstance(error, REFUSED) and not isinstance(error, ABSENT):
                 raise
             files.read_through(self._directory / str(step))
-            raise CheckpointError(
+            raise SavedStateError(
                 f"checkpoint {step} in {self._directory} is damaged: it cannot be read ({_brief(error)})"
             ) from error
 
@@ -115,7 +126,7 @@ class Checkpoints:
         try:
             yield
         except (OSError, ValueError) as error:  # the latter from TensorStore, whatever the disk said
-            raise CheckpointError(
+            raise SavedStateError(
                 f"no checkpoint could be written to {self._directory} ({_brief(error)}): see that there is room and "
                 "give the same command again; it goes on from the checkpoint before, which is intact"
             ) from error
@@ -124,12 +135,12 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Waits until all is written. Raises CheckpointError where that failed, and was not said before."""
+        """Waits until all is written. Raises SavedStateError where that failed, and was not said before."""
         try:
             with self._writing():
                 self._manager.close()
-        except CheckpointError:
-            if kind is None or not issubclass(kind, CheckpointError):
+        except SavedStateError:
+            if kind is None or not issubclass(kind, SavedStateError):
                 raise
 
 
@@ -161,8 +172,11 @@ def restore_tree(directory: Path, like: Any) -> Any:
 
 
 def _on_host(tree: Any) -> Any:
-    """Of copies: on CPU NumPy gives views, and an array that has one is not donated. Typed keys stay as they are."""
-    return jax.device_get(jax.tree.map(lambda leaf: leaf.copy(), tree))
+    """Of copies: on CPU NumPy gives views, and an array that has one is not donated. Typed keys stay as they are.
+
+    One after the other, so that a device holds no second state.
+    """
+    return jax.tree.map(lambda leaf: jax.device_get(leaf.copy()), tree)
 
 
 def _brief(error: Exception) -> str:

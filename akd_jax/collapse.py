@@ -83,7 +83,7 @@ def detect(
     still = [
         f"plateau of {name}"
         for name in history[-1]
-        if plateau and len(history) >= plateau and _stands_still([at[name] for at in history[-plateau:] if name in at])
+        if plateau and len(history) >= plateau and _stands_still([at[name] for at in history[-plateau:]])
     ]
     return (*low, *still)
 

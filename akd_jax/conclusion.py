@@ -18,34 +18,38 @@ from akd_jax.run import Run
 
 def conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, checkpoints: Checkpoints) -> Progress:
     """Measures, saves, draws and reports; the progress with what came of it."""
-    last = {name: _measure(run, now, name, judges.during, recorder) for name in run.config.students}
+    students = run.config.students
+    last = {name: _measure(run, now, name, judges.during, recorder) for name in students}
     now = _inspect(run, progress.keep_best(now, last), judges, recorder)
-    why = ending(run, now)
-    if why:
-        for name in run.config.students:
-            last[name] |= _measure(run, now, name, judges.at_end, recorder)
-        now = progress.add_to_best(now, {name: judges.at_end(name, best.variables) for name, best in now.best.items()})
-    now = now._replace(last=last)
+    now = now._replace(last=last, evaluated=now.round)
+    now = now._replace(ending=ending(run, now))
+    if now.ending:
+        last = {name: now.last[name] | _measure(run, now, name, judges.at_end, recorder) for name in students}
+        best = {name: judges.at_end(name, best.variables) for name, best in now.best.items()}
+        now = progress.add_to_best(now._replace(last=last), best)
     progress.save(checkpoints, now)
-    if why or _epoch(run, now) % run.config.sample_every_epochs == 0:
+    if now.ending or _epoch(run, now) % run.config.sample_every_epochs == 0:
         recorder.draw(now)  # while the checkpoint is written
     checkpoints.wait()  # nothing is reported that a kill could undo
-    recorder.report(now, teacher_top1=judges.teacher_top1, ending=why)
-    report_evaluation(run, now, _epoch(run, now), last)
+    recorder.report(now, teacher_top1=judges.teacher_top1)
+    report_evaluation(run, now, _epoch(run, now), now.last)
     return now
 
 
 def evaluation_due(run: Run, now: Progress) -> bool:
-    """After every so many epochs, and at the end."""
+    """After every so many epochs, and at the end; again where it is the end by settings that have changed since."""
     epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
-    return now.round == run.schedule.rounds or (not rest and epoch % run.config.evaluation.every_epochs == 0)
+    if now.evaluated == now.round:
+        return ending(run, now) is not None and now.ending is None
+    at_an_end = epoch > 0 and not rest and epoch % run.config.evaluation.every_epochs == 0
+    return at_an_end or now.round == run.schedule.rounds
 
 
 def ending(run: Run, now: Progress) -> str | None:
     """Why the run is finished, which it is after an evaluation only; None where it goes on."""
     if now.round == run.schedule.rounds:
         return "all rounds are played"
-    if not evaluation_due(run, now):
+    if now.evaluated != now.round:
         return None
     patience = run.config.schedule.patience * run.config.evaluation.every_epochs * run.schedule.rounds_in_epoch
     best = progress.best_round(now)
@@ -68,7 +72,7 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
     seconds = time.monotonic() - started
     for split, measures in measured.items():
         if bad := [key for key, value in measures.items() if value is None]:
-            warn(f"{', '.join(bad)} of {name} on {split} is not finite after round {now.round}: no new best")
+            warn(f"{', '.join(bad)} of {name} on {split} is not finite after round {now.round}")
     recorder.add(
         metrics.eval_rows(
             measured, student=name, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds

@@ -116,8 +116,8 @@ class AdversarialConfig:
     generator's loss, of its images' mean cosine similarity. other_player: a name of BATCH_STATS, how the player whose
     step it is not takes part. student_steps: in a round, before its one generator step.
     teacher_steps: of how many student steps the teacher looks at the images in one batch, a divisor of student_steps.
-      It changes the rounding alone. Meant for GPUs that a batch on small feature maps leaves half idle, where nothing
-      has been measured; on CPU it gains nothing.
+      It changes the rounding, and steps that share a look are left out together where one is not finite. Meant for
+      GPUs that a batch on small feature maps leaves half idle, where nothing was measured; on CPU it gains nothing.
     """
 
     objective: str = "l1"
@@ -145,7 +145,8 @@ class ScheduleConfig:
     patience: evaluations in a row that no student may better its best top-1 on the first split before the run ends
       early; 0 for never.
     save_minutes: a run is saved at every evaluation, and after a dispatch when so much time has passed since.
-    max_skipped: so many steps of one player in a row may be left out since they are not finite; then the run halts.
+    max_skipped: the run halts once so many steps in a row, of a turn's students or of its generator, were left out, as
+      they were not finite.
     """
 
     epochs: int = 100

@@ -24,18 +24,19 @@ Programs = dict[str, Any]
 
 
 def compile_turns(run: Run, state: AKDState) -> Programs:
-    return {
-        name: compiled(
-            run_rounds_up_to(turn.round, run.schedule.rounds_per_epoch),
-            state,
-            run.teacher_variables,
-            run.game_key,
-            jnp.int32(0),
-            options=run.options,
-            donate=0,
-        )
-        for name, turn in run.experiment.method.turns.items()
-    }
+    return {turn: compile_turn(run, turn, state) for turn in run.experiment.method.turns}
+
+
+def compile_turn(run: Run, turn: str, state: AKDState) -> Any:
+    return compiled(
+        run_rounds_up_to(run.experiment.method.turns[turn].round, run.schedule.rounds_per_epoch),
+        state,
+        run.teacher_variables,
+        run.game_key,
+        jnp.int32(0),
+        options=run.options,
+        donate=0,
+    )
 
 
 def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder) -> Progress:
@@ -69,30 +70,31 @@ def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Re
         teacher_queries=now.teacher_queries + dispatch.rounds * turn.teacher_queries,
         flops=now.flops + dispatch.rounds * run.flops[dispatch.turn],
     )
+    if before is not None and (bad := skips.first(skipped)):
+        raise NonFiniteError(_name_operation(run, bad, dispatch, program, before))
     for kind in skipped:
-        if kind.skipped.any() and before is not None:
-            raise NonFiniteError(_name_operation(run, kind, dispatch, program, before))
-        now = _count(run, now, kind, after=dispatch.start)
+        now = _count(run, now, kind, dispatch)
     return now
 
 
-def _count(run: Run, now: Progress, kind: Skips, *, after: int) -> Progress:
-    """Remembers how many of these steps were left out in a row at the dispatch's end; after: rounds before it.
+def _count(run: Run, now: Progress, kind: Skips, dispatch: Dispatch) -> Progress:
+    """Remembers how many of these steps of the turn were left out in a row at the dispatch's end.
 
     Raises NonFiniteError where they were too many at any time.
     """
-    counts = kind.in_a_row(now.skipped.get(kind.step, 0))
+    name, after = f"{kind.step} of {dispatch.turn}", dispatch.start
+    counts = kind.in_a_row(now.skipped.get(name, 0))
     most = run.config.schedule.max_skipped
     if counts.max() >= most:
         raise NonFiniteError(
             f"{kind.describe(int(np.argmax(counts >= most)), after=after)} is not finite, and {most} such steps in a "
-            "row had to be left out: lower the learning rates and run again, in another --workdir or with --force; "
-            f"{run.directory} keeps its checkpoints from before"
+            f"row had to be left out: lower the learning rates and run again in another --workdir; {run.directory} "
+            "stays as it was last saved, which --force goes on from"
         )
     if kind.skipped.any():
         what = kind.describe(int(np.argmax(kind.skipped)), after=after)
         warn(f"{what} is not finite; {kind.skipped.sum()} of {kind.skipped.size} such steps were left out")
-    return now._replace(skipped={**now.skipped, kind.step: int(counts[-1])})
+    return now._replace(skipped={**now.skipped, name: int(counts[-1])})
 
 
 def _name_operation(run: Run, kind: Skips, dispatch: Dispatch, program: Any, before: AKDState) -> str:

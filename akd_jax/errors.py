@@ -15,7 +15,7 @@ class DataMissing(InputError):
 
 
 class NonFiniteError(RuntimeError):
-    """Too many steps in a row were not finite: exit status 3, the last checkpoint is from before."""
+    """Too many steps in a row were not finite: exit status 3, what was saved is intact."""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -30,7 +30,7 @@ class StoppedError(RuntimeError):
         self.number = number
 
 
-class CheckpointError(RuntimeError):
+class SavedStateError(RuntimeError):
     """A checkpoint cannot be written or is not what was saved: exit status 1, what else was saved is intact."""
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, progress, signals, teacher_files, workdir
+from akd_jax import compilation, dispatch, files, metrics, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.conclusion import conclude, ending, evaluation_due
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import InputError, OutOfMemoryError, StoppedError
+from akd_jax.errors import InputError, OutOfMemoryError, SavedStateError, StoppedError
 from akd_jax.judge import evaluation
 from akd_jax.progress import Progress
 from akd_jax.recorder import Recorder
@@ -33,29 +33,42 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     """
     compilation.wake(config.compilation.cache)
     announce(config)
-    run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
-    introduce(run)
-    if dry_run:
-        announce_cost(run, dispatch.compile_turns(run, state), after=0)
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    with signals.awaited() as request, _memory(run), workdir.locked(directory):
-        now, damaged = _where_it_stopped(run, progress.fresh(state))
-        # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-        for round in damaged:  # or they would be in the way of those to come
-            files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
-        files.write_json(directory / workdir.CONFIG, to_dict(config))
-        teacher_files.write_info(directory, run.teacher_info)
-        if not _reported(run, now):
-            with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
-                _play(run, now, checkpoints, request)
+    with _memory(config):
+        run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
+        introduce(run)
+        if dry_run:
+            announce_cost(run, dispatch.compile_turns(run, state), after=0)
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        with signals.awaited() as request, workdir.locked(directory):
+            now, damaged = _where_it_stopped(run, progress.fresh(state))
+            del state  # or the first players would lie beside those of a resumed run
+            # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+            for round in damaged:  # or they would be in the way of those to come
+                files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
+            files.write_json(directory / workdir.CONFIG, to_dict(config))
+            teacher_files.write_info(directory, run.teacher_info)
+            if not _reported(run, now):
+                with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
+                    _play(run, now, checkpoints, request)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
 
 
 def _where_it_stopped(run: Run, start: Progress) -> tuple[Progress, list[int]]:
-    """(the progress to go on from, the rounds of damaged checkpoints after it). Raises as `progress.newest`."""
+    """(the progress to go on from, the rounds of damaged checkpoints after it).
+
+    Raises as `progress.newest`, SavedStateError too where there is none after rounds that were reported, and InputError
+    where metrics.jsonl is damaged.
+    """
+    metrics.read(run.directory / workdir.METRICS)
     saved, damaged = progress.newest(run.directory / workdir.CHECKPOINTS, start)
     if saved is None:
+        summary = run.directory / workdir.SUMMARY
+        if summary.exists() and (played := files.read_json(summary)["rounds"]):
+            raise SavedStateError(
+                f"no readable checkpoint in {run.directory / workdir.CHECKPOINTS} after {played} rounds: nothing was "
+                "changed; put back a copy of one, or take another --workdir"
+            )
         return start, damaged
     if saved.round > run.schedule.rounds:
         raise InputError(
@@ -76,7 +89,7 @@ def _reported(run: Run, now: Progress) -> bool:
 
 
 @contextmanager
-def _memory(run: Run) -> Iterator[None]:
+def _memory(config: Config) -> Iterator[None]:
     """Says what to do where the device has too little of it."""
     try:
         yield
@@ -85,31 +98,50 @@ def _memory(run: Run) -> Iterator[None]:
             raise
         raise OutOfMemoryError(
             f"out of memory ({str(error).splitlines()[0]:.200}): give a smaller --config.batch_size than "
-            f"{run.config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
-            f"{run.config.evaluation.batch_size} if it happened while measuring; what was saved is intact"
+            f"{config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
+            f"{config.evaluation.batch_size} if it happened while measuring; what was saved is intact"
         ) from error
 
 
 def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Request) -> None:
-    """From here to the end of the run, with at least one evaluation, or until it is requested to stop."""
+    """From here to the end of the run, with at least one evaluation. Raises StoppedError where that is requested."""
+    kept = now.round  # on disk, or nothing to lose
+
+    def give_way() -> None:
+        if not request.by:
+            return
+        if now.round > kept:
+            progress.save(checkpoints, now)
+        checkpoints.wait()  # what is said to be saved is
+        raise StoppedError(
+            f"stopped by {request.by.name} after round {now.round}: the same command with --workdir {run.directory} "
+            "goes on from there",
+            request.by,
+        )
+
     judges = evaluation(run)
     report_teacher(judges)
-    why = ending(run, now)
-    programs = {} if why else dispatch.compile_turns(run, now.state)
+    programs = {}
+    for turn in run.experiment.method.turns if ending(run, now) is None else ():
+        give_way()
+        programs[turn] = dispatch.compile_turn(run, turn, now.state)
+    give_way()
     announce_cost(run, programs, after=now.round)
-    paces: dict[str, float] = {}
-    saved = time.monotonic()
+    due = evaluation_due(run, now)
     with (
-        Recorder(run, after=now.round) as recorder,
+        Recorder(run, after=now.round, evaluated=not due) as recorder,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
-        if now.last and evaluation_due(run, now):  # as of this checkpoint, whatever a kill left undone
-            recorder.report(now, teacher_top1=judges.teacher_top1, ending=why)
-            if why:
-                recorder.draw(now)
-        elif why:
+        if due:
             now = conclude(run, now, judges, recorder, checkpoints)
-        while not (ending(run, now) or request.by):
+        elif now.evaluated == now.round:  # as of this checkpoint, whatever a kill left undone
+            now = now._replace(ending=ending(run, now))  # None where a run that was over goes on
+            recorder.report(now, teacher_top1=judges.teacher_top1)
+            if now.ending:
+                recorder.draw(now)
+        saved, paces = time.monotonic(), {}
+        while not now.ending:
+            give_way()
             planned = next_dispatch(run.schedule, now.round, paces)
             before = now.seconds
             now = dispatch.play(run, now, planned, programs[planned.turn], recorder)
@@ -117,17 +149,11 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
             known = planned.turn in paces
             paces[planned.turn] = (now.seconds - before) / planned.rounds if known else math.inf
             bar.update(planned.rounds)
+            give_way()  # before an evaluation, which may take long
             if evaluation_due(run, now):
                 now = conclude(run, now, judges, recorder, checkpoints)
-            elif request.by or time.monotonic() - saved > 60 * run.config.schedule.save_minutes:
+            elif time.monotonic() - saved > 60 * run.config.schedule.save_minutes:
                 progress.save(checkpoints, now)
             else:
                 continue
-            saved = time.monotonic()
-    if ending(run, now) is None:
-        checkpoints.wait()  # what is said to be saved is
-        raise StoppedError(
-            f"stopped by {request.by.name} after round {now.round}: the same command with --workdir {run.directory} "
-            "goes on from there",
-            request.by,
-        )
+            kept, saved = now.round, time.monotonic()

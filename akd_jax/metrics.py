@@ -79,9 +79,10 @@ def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     return row
 
 
-def rewind(path: Path, round: int) -> None:
-    """Removes the rows past `round`, which a resumed run writes again."""
-    rows = [row for row in read(path) if row["round"] <= round]
+def rewind(path: Path, round: int, *, evaluated: bool) -> None:
+    """Removes the rows past `round`, which a resumed run writes again; if not `evaluated`, those measured at it too."""
+    last = round if evaluated else round - 1
+    rows = [row for row in read(path) if row["round"] <= (round if row["kind"] == "train" else last)]
     files.write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 

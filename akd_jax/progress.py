@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.errors import CheckpointError, warn
+from akd_jax.errors import SavedStateError, warn
 from akd_jax.evaluate import Measures
 from akd_jax.types import AKDState, Variables
 
@@ -26,9 +26,10 @@ class Best(NamedTuple):
 class Progress(NamedTuple):
     """state: of the game. best: each student's.
 
-    last: student -> {split: its measures}, and generator: student -> measures of what the generator draws
-    (`collapse.measure`), both at the last evaluation, {} before the first; collapsed: what had collapsed by then.
-    skipped: kind of step -> how many, up to now, were left out in a row since they were not finite.
+    evaluated: the round of the last evaluation, None before the first. Of that one: last, student -> {split: its
+    measures}; generator, student -> measures of what the generator draws (`collapse.measure`); collapsed, what had
+    collapsed by then; ending, why the run was over with it, None where it was to go on.
+    skipped: kind of step and turn -> how many, up to now, were left out in a row since they were not finite.
     seconds of training, teacher_queries (images that the teacher was shown) and flops (floating-point operations) are
     of the rounds played, which may have been with other settings than those to come.
     """
@@ -42,6 +43,8 @@ class Progress(NamedTuple):
     flops: int
     skipped: Mapping[str, int]
     collapsed: tuple[str, ...]
+    evaluated: int | None
+    ending: str | None
 
     @property
     def round(self) -> int:
@@ -52,21 +55,21 @@ def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
     best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
     spent = {"seconds": 0.0, "teacher_queries": 0, "flops": 0}
-    return Progress(state, best, last={}, generator={}, skipped={}, collapsed=(), **spent)
+    return Progress(state, best, last={}, generator={}, skipped={}, collapsed=(), evaluated=None, ending=None, **spent)
 
 
 def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
     """Remembers each student that is better than ever before; measured: {student: {split: measures}}.
 
     The first split decides. A best that was never measured on it (a resumed run may name others) is no measure to
-    beat. A student with a measure that is not finite (None) is no best.
+    beat. A student with a measure that is not finite (None), on whatever split, is no best.
     """
     best = dict(progress.best)
     for name, splits in measured.items():
         if not splits:
             continue
         first = next(iter(splits))
-        if None in splits[first].values():
+        if any(None in measures.values() for measures in splits.values()):
             continue
         old = best[name].measures.get(first)
         if old is None or splits[first]["top1"] > old["top1"]:
@@ -98,14 +101,14 @@ def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]
     """(the newest progress saved there that is undamaged, placed like `like`; the rounds of the damaged ones after it).
 
     None where none has been saved. A warning names each damaged one; they stay where they are.
-    Raises CheckpointError where all are damaged, InputError where one is of other networks or another version.
+    Raises SavedStateError where all are damaged, InputError where one is of other networks or another version.
     """
     damaged = {}
     with Checkpoints(directory, keep=None) as checkpoints:
         for round in checkpoints.steps():
             try:
                 arrays, meta = checkpoints.restore(round, _arrays(like))
-            except CheckpointError as error:
+            except SavedStateError as error:
                 damaged[round] = str(error)
                 continue
             for message in damaged.values():
@@ -114,7 +117,7 @@ def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]
             collapsed = tuple(meta.pop("collapsed"))
             return Progress(arrays["state"], best, collapsed=collapsed, **meta), list(damaged)
     if damaged:
-        raise CheckpointError(
+        raise SavedStateError(
             f"no readable checkpoint in {directory} ({'; '.join(damaged.values())}): nothing was changed; put back a "
             "copy of one, or take another --workdir"
         )

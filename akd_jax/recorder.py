@@ -13,12 +13,15 @@ from akd_jax.tensorboard import Events
 
 
 class Recorder:
-    """Records a run from the round `after` on; what was recorded past that round is dropped first."""
+    """Records a run from the round `after` on; what was recorded past that round is dropped first.
 
-    def __init__(self, run: Run, *, after: int):
+    evaluated: whether what was measured after that round stays too; else it will be measured again.
+    """
+
+    def __init__(self, run: Run, *, after: int, evaluated: bool):
         self._run = run
         self._rows = run.directory / workdir.METRICS
-        metrics.rewind(self._rows, after)
+        metrics.rewind(self._rows, after, evaluated=evaluated)
         self._events = Events(run.directory, after=after) if run.config.tensorboard else None
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -32,10 +35,10 @@ class Recorder:
         """All of that kind, also those from before a resumption."""
         return [row for row in metrics.read(self._rows) if row["kind"] == kind]
 
-    def report(self, progress: Progress, *, teacher_top1: Mapping[str, float], ending: str | None) -> None:
+    def report(self, progress: Progress, *, teacher_top1: Mapping[str, float]) -> None:
         """history.csv and summary.json; as for `summarise`."""
         metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
-        summary = summarise(self._run, progress, teacher_top1=teacher_top1, ending=ending)
+        summary = summarise(self._run, progress, teacher_top1=teacher_top1)
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
     def draw(self, progress: Progress) -> None:

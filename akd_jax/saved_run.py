@@ -37,11 +37,11 @@ def describe(directory: Path) -> tuple[Config, TeacherInfo]:
 
 
 def read(directory: Path) -> SavedRun:
-    """Raises InputError where there is no run, or none with a checkpoint; CheckpointError where all are damaged."""
+    """Raises InputError where there is no run, or none with a checkpoint; SavedStateError where all are damaged."""
     config, info = describe(directory)
     experiment = build(config, info)
     like = progress.fresh(initial_state(experiment, jax.random.key(0)))
     saved, _ = progress.newest(directory / workdir.CHECKPOINTS, like)
     if saved is None:
-        raise InputError(f"{directory} has no checkpoint yet: let it train to the end of an epoch")
+        raise InputError(f"{directory} has no checkpoint yet: let it train to its first evaluation")
     return SavedRun(config, info, experiment, saved)

@@ -25,6 +25,11 @@ class Skips(NamedTuple):
         """[rounds, steps in a round] bool."""
         return self.faults.any(0)
 
+    @property
+    def rounds(self) -> np.ndarray:
+        """[rounds] bool: those in which one of these steps was left out."""
+        return self.skipped.any(1)
+
     def in_a_row(self, before: int) -> np.ndarray:
         """[all its steps in order]: how many up to each were left out in a row; before: those before the first."""
         counts = np.zeros(self.skipped.size, int)
@@ -48,6 +53,11 @@ def split(played: Mapping[str, Any], steps: tuple[str, ...]) -> tuple[dict[str, 
         Skips(step, tuple(found), np.stack([flags.reshape(len(flags), -1) for flags in found.values()]))
         for step, found in faults.items()
     ]
+
+
+def first(skipped: list[Skips]) -> Skips | None:
+    """The kind of step of which one was left out in the earliest round; None where none was."""
+    return min((kind for kind in skipped if kind.skipped.any()), key=lambda kind: kind.rounds.argmax(), default=None)
 
 
 def by_round(skipped: list[Skips], rounds: int) -> np.ndarray:

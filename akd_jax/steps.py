@@ -100,7 +100,7 @@ def numbered(round: Step) -> Step:
 
 
 def run_rounds(round: Step, num_rounds: int) -> Step:
-    """`num_rounds` rounds as one `lax.scan`; metrics are [num_rounds], and `state.step` has counted them.
+    """`num_rounds` rounds as one `lax.scan`; metrics lead with [num_rounds], and `state.step` has counted them.
 
     Five rounds and five more are ten: see `numbered`.
     """

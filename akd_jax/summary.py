@@ -13,11 +13,8 @@ from akd_jax.run import Run
 SCHEMA = 1
 
 
-def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float], ending: str | None) -> dict[str, Any]:
-    """teacher_top1: by split. ending: why the run is finished, None while it goes on.
-
-    In the result, teacher_queries are evaluation aside.
-    """
+def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]) -> dict[str, Any]:
+    """teacher_top1: by split. In the result, teacher_queries are evaluation aside."""
     seconds = progress.seconds
     return {
         "schema": SCHEMA,
@@ -25,8 +22,8 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "method": run.config.method,
         "seed": run.config.seed,
         "rounds": progress.round,
-        "finished": ending is not None,
-        "ending": ending,
+        "finished": progress.ending is not None,
+        "ending": progress.ending,
         "teacher": {
             "arch": run.teacher_info.arch,
             "parameters": run.teacher_info.parameters,

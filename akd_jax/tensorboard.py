@@ -34,7 +34,7 @@ class Events:
         )
 
     def append(self, rows: Iterable[Row]) -> None:
-        """A scalar for every measured number, by round: train/STUDENT/KEY or eval/STUDENT/SPLIT/KEY."""
+        """A scalar for every measured number, by round: {train,generator}/STUDENT/KEY or eval/STUDENT/SPLIT/KEY."""
         for row in rows:
             place = [row[label] for label in ("kind", "student", "split") if label in row]
             for key in row.keys() - set(LABELS):

@@ -11,7 +11,10 @@ from flax import struct
 
 Array = jax.Array
 Metrics = dict[str, Any]
-"""Name -> scalar (one step or round) or [n] (n rounds); what each student has of its own is a dict by student."""
+"""Name -> scalar (one step or round) or [n] (n rounds); what each student has of its own is a dict by student.
+
+STEP_faults: quantity -> bool, [] of a step, [steps] of a round, [n, steps] of n rounds (`steps.guarded`).
+"""
 
 
 @struct.dataclass

@@ -65,8 +65,14 @@ def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) 
         return
     if force:
         return
+    recorded = (directory / TEACHER).exists()
+    if not recorded and (directory / CHECKPOINTS).is_dir() and any((directory / CHECKPOINTS).iterdir()):
+        raise InputError(
+            f"{directory} is a damaged run: it has no {TEACHER}, which says whose checkpoints these are; put it back, "
+            "or give --force"
+        )
     changed = differences(to_dict(from_dict(files.read_json(directory / CONFIG))), to_dict(config))
-    saved_digest = files.read_json(directory / TEACHER).get("digest") if (directory / TEACHER).exists() else None
+    saved_digest = files.read_json(directory / TEACHER).get("digest") if recorded else None
     if saved_digest not in (None, teacher_digest):
         changed["the teacher's digest"] = (saved_digest, teacher_digest)
     rates = config.student_optimizer.schedule, config.generator_optimizer.schedule

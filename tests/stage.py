@@ -48,7 +48,7 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "prepare", prepared)
             patch.setattr(loop, "evaluation", lambda run: self._judges._replace(**judges or {}))
-            patch.setattr(dispatch, "compile_turns", lambda *_: self._programs)
+            patch.setattr(dispatch, "compile_turn", lambda run, turn, state: self._programs[turn])
             patch.setattr(dispatch, "play", play)
             loop.train(config, directory)
 

@@ -18,7 +18,7 @@ from saved_trees import assert_bitwise_equal, restore, save, tree
 
 from akd_jax import digest
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.errors import CheckpointError
+from akd_jax.errors import SavedStateError
 
 
 def test_what_a_kill_left_half_written_is_gone_at_once(tmp_path):
@@ -65,7 +65,7 @@ def test_killed_in_the_middle_of_a_save(tmp_path):
 def test_damage_is_noticed(tmp_path, damage):
     save(tmp_path, 1, meta={"seconds": 1.5})
     DAMAGES[damage](tmp_path / "1")
-    with pytest.raises(CheckpointError, match=f"checkpoint 1 in {tmp_path} is damaged"):
+    with pytest.raises(SavedStateError, match=f"checkpoint 1 in {tmp_path} is damaged"):
         restore(tmp_path, 1)
 
 
@@ -75,7 +75,7 @@ def test_many_damaged_arrays_leave_nothing_behind(tmp_path, capfd):
     for step in range(1, 6):
         save(tmp_path, step)
         DAMAGES["a byte of the arrays' metadata"](tmp_path / f"{step}")
-        with pytest.raises(CheckpointError):
+        with pytest.raises(SavedStateError):
             restore(tmp_path, step)
         gc.collect()
     assert capfd.readouterr().err == ""
@@ -103,9 +103,29 @@ def test_no_byte_that_changes_anything_goes_unnoticed(tmp_path, seed):
                 with Checkpoints(tmp_path, keep=None) as checkpoints:
                     found = checkpoints.restore(1, tree())
                 assert digest.of_tree(found[0]) == digest.of_tree(tree(1)) and found[1] == {"seconds": 1.5}
-            except CheckpointError:
+            except SavedStateError:
                 pass
             path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "deleted"])
+def test_no_file_that_is_cut_short_or_deleted_goes_unnoticed(tmp_path, harm):
+    """What is restored is right, or damaged."""
+    save(tmp_path, 1, meta={"seconds": 1.5})
+    noticed = 0
+    for path in [path for path in (tmp_path / "1").rglob("*") if path.is_file()]:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        if harm == "deleted":
+            path.unlink()
+        try:
+            with Checkpoints(tmp_path, keep=None) as checkpoints:
+                found = checkpoints.restore(1, tree())
+            assert digest.of_tree(found[0]) == digest.of_tree(tree(1)) and found[1] == {"seconds": 1.5}
+        except SavedStateError:
+            noticed += 1
+        path.write_bytes(whole)
+    assert noticed >= 3
 
 
 def test_what_the_disk_refuses_is_not_called_damaged(tmp_path, monkeypatch):
@@ -149,7 +169,7 @@ def small_disk(directory, size):
 def test_a_full_disk(tmp_path):
     arrays = lambda step: {"noise": jax.random.normal(jax.random.key(step), (150_000,))}  # noqa: E731
     with small_disk(tmp_path / "disk", 1_500_000) as disk:
-        with pytest.raises(CheckpointError, match="see that there is room"), Checkpoints(disk, keep=2) as checkpoints:
+        with pytest.raises(SavedStateError, match="see that there is room"), Checkpoints(disk, keep=2) as checkpoints:
             for step in (1, 2, 3, 4):
                 checkpoints.save(step, arrays(step), {})
                 checkpoints.wait()
@@ -168,7 +188,7 @@ def test_a_disk_that_is_full_when_the_last_save_ends(tmp_path, monkeypatch, ends
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(CheckpointError, match="No space left on device"), Checkpoints(tmp_path, keep=2) as checkpoints:
+    with pytest.raises(SavedStateError, match="No space left on device"), Checkpoints(tmp_path, keep=2) as checkpoints:
         checkpoints.save(1, tree(1), {})
         checkpoints.wait()
         monkeypatch.setattr(ocp.CheckpointManager, "_finalize", full)

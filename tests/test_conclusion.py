@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 
 import pytest
 from outcomes import rows
 from stage import STUDENTS, Stage
 
-from akd_jax import dispatch, saved_run
+from akd_jax import dispatch, progress, saved_run
 from akd_jax.config import CollapseConfig
 from akd_jax.errors import StoppedError
 
@@ -27,6 +28,21 @@ def drawing(*diversities):
     found = iter(diversities)
     rest = {"label_entropy": 0.9, "disagreement": 0.5, "agreement": 0.9}
     return {"generator": lambda state: {NAME: {"diversity": next(found)} | rest}}
+
+
+def stopping_after(round):
+    """A dispatch, and SIGTERM after this round."""
+
+    def play(run, now, planned, *rest):
+        now = dispatch_play(run, now, planned, *rest)
+        if now.round == round:
+            signal.raise_signal(signal.SIGTERM)
+        return now
+
+    return play
+
+
+dispatch_play = dispatch.play
 
 
 def test_the_generator_is_measured_at_every_evaluation(stage, tmp_path):
@@ -59,6 +75,8 @@ def test_a_collapse_ends_the_run_where_that_is_wanted(stage, tmp_path, monkeypat
     assert "stopped early: the game collapsed (diversity)" in capsys.readouterr().out
     stage.train(tmp_path, judges=drawing())  # finished, so nothing is measured again
     monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig()))
+    with pytest.raises(StoppedError):
+        stage.train(tmp_path, play=stopping_after(3), judges=drawing())
     stage.train(tmp_path, judges=drawing(1.0, 1.0))
     assert json.loads((tmp_path / "summary.json").read_text())["rounds"] == 4
 
@@ -81,16 +99,76 @@ def test_a_measure_that_is_not_finite_is_told_of_and_no_best(stage, tmp_path, ca
 def test_a_run_that_was_stopped_between_evaluations_is_not_finished(tmp_path, monkeypatch):
     """Whatever had collapsed at the last one, and whatever the settings say now."""
     stage = Stage(tmp_path / "none", {"schedule.rounds_per_epoch": 2})
-
-    def stopping(run, now, planned, *rest):
-        now = play(run, now, planned, *rest)
-        if now.round == 3:
-            signal.raise_signal(signal.SIGTERM)
-        return now
-
-    play = dispatch.play
     with pytest.raises(StoppedError, match="after round 3"):
-        stage.train(tmp_path, play=stopping, judges=drawing(1.0))
+        stage.train(tmp_path, play=stopping_after(3), judges=drawing(1.0))
     monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(stop=True)))
     stage.train(tmp_path, judges=drawing(9.0))
     assert json.loads((tmp_path / "summary.json").read_text())["rounds"] == 4
+
+
+def test_a_checkpoint_that_was_not_evaluated_is_not_reported_as_if_it_were(stage, tmp_path, monkeypatch):
+    """Saved by a signal after an epoch without an evaluation, which is to have one by the settings of now."""
+
+    def every(epochs):
+        evaluation = dataclasses.replace(stage.config.evaluation, every_epochs=epochs)
+        monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, evaluation=evaluation))
+
+    every(2)
+    with pytest.raises(StoppedError, match="after round 3"):
+        stage.train(tmp_path, play=stopping_after(3), judges=drawing(9.0))
+    assert json.loads((tmp_path / "summary.json").read_text())["rounds"] == 2
+    every(1)
+    for found in ([1.5], []):  # once
+        with pytest.raises(KeyError, match="nothing was played"):
+            stage.train(tmp_path, play=refusing, judges=drawing(*found))
+        summary = json.loads((tmp_path / "summary.json").read_text())
+        assert summary["rounds"] == 3 and summary["generator"]["students"][NAME]["diversity"] == 1.5
+    stage.train(tmp_path, judges=drawing(9.0))
+    assert [row["round"] for row in rows(tmp_path) if row["kind"] == "generator"] == [2, 3, 4]
+
+
+def refusing(*_):
+    raise KeyError("nothing was played")
+
+
+def test_a_run_that_is_over_by_the_settings_of_now_is_measured_at_its_end(stage, tmp_path, monkeypatch):
+    """Once, and what its students were at their best too."""
+    found, asked = iter([0.5, 0.4, 0.4, 0.4]), []
+
+    def judge(name, variables):
+        return {"validation": {"top1": next(found), "agreement": 0.5, "loss": 1.0}}
+
+    def examiner(name, variables):
+        asked.append(name)
+        return {"test": {"top1": 0.3, "agreement": 0.5, "loss": 1.0}}
+
+    judges = drawing(9.0, 9.0, 9.0, 9.0) | {"during": judge, "at_end": examiner}
+    with pytest.raises(StoppedError, match="after round 3"):
+        stage.train(tmp_path, play=stopping_after(3), judges=judges)
+    shutil.rmtree(tmp_path / "checkpoints" / "3")
+    with monkeypatch.context() as patch, pytest.raises(KeyError):  # killed after the evaluation, before the checkpoint
+        patch.setattr(progress, "save", refusing)
+        stage.train(tmp_path, play=refusing, judges=judges, patience=1)
+    asked.clear()
+    for _ in range(2):
+        stage.train(tmp_path, play=refusing, judges=judges, patience=1)
+        summary = json.loads((tmp_path / "summary.json").read_text())
+        assert (summary["rounds"], summary["finished"]) == (2, True) and "no student got better" in summary["ending"]
+        assert summary["students"][NAME]["last"].keys() == {"validation", "test"}
+        assert summary["students"][NAME]["best"]["test"]["round"] == 1
+    assert asked == [NAME, NAME]
+    saved = saved_run.read(tmp_path).progress
+    assert saved.ending == summary["ending"] and "test" in saved.best[NAME].measures
+    evaluations = [(row["round"], row["split"]) for row in rows(tmp_path) if row["kind"] == "eval"]
+    assert evaluations == [(1, "validation"), (2, "validation"), (2, "test")]
+
+
+def test_a_plateau_is_told_of_also_over_a_resumption(stage, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(plateau=3)))
+    measured = {"diversity": 9.0, "label_entropy": 0.1, "disagreement": 0.5, "agreement": 0.2}
+    still = {"generator": lambda state: {NAME: measured}}
+    with pytest.raises(StoppedError):
+        stage.train(tmp_path, play=stopping_after(2), judges=still)
+    assert "label_entropy (the teacher puts" in capsys.readouterr().err
+    stage.train(tmp_path, judges=still)
+    assert f"collapse after round 3: plateau of {NAME} (its disagreement" in capsys.readouterr().err

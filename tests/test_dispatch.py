@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from outcomes import rows
-from stage import Stage, keys_of_steps, poisoned
+from stage import STUDENTS, Stage, keys_of_steps, poisoned
 
 from akd_jax import experiment, metrics, saved_run
 from akd_jax.errors import NonFiniteError
@@ -33,7 +33,7 @@ def test_steps_that_are_not_finite_are_left_out_and_counted(stage, tmp_path, cap
     assert warning in capsys.readouterr().err
     saved = saved_run.read(tmp_path).progress
     assert saved.state.generator.opt_state[0].count == 2, "steps taken"
-    assert saved.skipped == {"student_step": 0, "generator_step": 4}
+    assert saved.skipped == {f"student_step of {STUDENTS[0]}": 0, f"generator_step of {STUDENTS[0]}": 4}
 
 
 def test_too_many_in_a_row_halt_the_run_with_its_last_checkpoint_intact(stage, tmp_path):
@@ -69,3 +69,13 @@ def test_debug_nans_names_the_operation(stage, tmp_path, monkeypatch, capsys):
         stage.train(tmp_path)
     assert "encountered in" in str(caught.value)
     assert "operation by operation" in capsys.readouterr().err
+
+
+def test_a_good_students_steps_do_not_reset_the_count_of_a_bad_one(tmp_path):
+    """Of two that take turns of three rounds; the first one's steps are all bad."""
+    bad = [keys_of_steps(SEED, round, STEPS)[0] for round in (0, 1, 2, 6, 7, 8)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "_normal", poisoned(experiment._normal, np.concatenate(bad)))
+        stage = Stage(tmp_path / "none", {"students": STUDENTS})
+    with pytest.raises(NonFiniteError, match=r"student step 2 of round 7 is .* 8 such steps in a row"):
+        stage.train(tmp_path, max_skipped=8)

@@ -62,10 +62,10 @@ ARROWS = {
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
-    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge progress "
-    "recorder run schedule signals teacher_files workdir",
-    "export": "akd_jax config convert data errors evaluate files models optional report saved_run teacher "
-    "teacher_files torch_networks types workdir",
+    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge metrics "
+    "progress recorder run schedule signals teacher_files workdir",
+    "export": "akd_jax config convert data errors evaluate models optional report saved_run teacher "
+    "teacher_files torch_networks types",
     "cli": "compilation config config_dict convert data errors examination experiment export files hub loop "
     "normalisation report saved_run teacher_files verification workdir",
 }

@@ -36,7 +36,7 @@ def test_rewind(tmp_path):
     metrics.append(path, rows(1, 2, 3, 4))
     with path.open("a") as file:
         file.write('{"kind": "tra')
-    metrics.rewind(path, 2)
+    metrics.rewind(path, 2, evaluated=True)
     metrics.append(path, rows(3))
     assert metrics.read(path) == rows(1, 2, 3)
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.jsonl"]
@@ -51,12 +51,12 @@ def test_a_damaged_line_is_named(tmp_path, line):
     metrics.append(path, rows(2))
     before = path.read_bytes()
     with pytest.raises(InputError, match=r"line 2 of .*metrics.jsonl is damaged"):
-        metrics.rewind(path, 2)
+        metrics.rewind(path, 2, evaluated=True)
     assert path.read_bytes() == before
 
 
 def test_rewind_without_a_file(tmp_path):
-    metrics.rewind(tmp_path / "metrics.jsonl", 0)
+    metrics.rewind(tmp_path / "metrics.jsonl", 0, evaluated=True)
     assert metrics.read(tmp_path / "metrics.jsonl") == []
 
 
@@ -104,3 +104,11 @@ def test_rows_of_an_evaluation():
     )
     assert [(row["split"], row["top1"]) for row in found] == [("x", 0.5), ("y", 1.0)]
     assert all((row["kind"], row["round"], row["student"], row["epoch"]) == ("eval", 10, "a", 3) for row in found)
+
+
+def test_rewind_to_before_an_evaluation(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    kept = [{"kind": "train", "round": 1}, {"kind": "eval", "round": 1}, {"kind": "train", "round": 2}]
+    metrics.append(path, [*kept, {"kind": "eval", "round": 2}, {"kind": "generator", "round": 2}])
+    metrics.rewind(path, 2, evaluated=False)
+    assert metrics.read(path) == kept

@@ -7,7 +7,7 @@ from damage import DAMAGES
 
 from akd_jax import progress
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.errors import CheckpointError, InputError
+from akd_jax.errors import InputError, SavedStateError
 from akd_jax.types import AKDState, NetworkState
 
 
@@ -60,7 +60,9 @@ def test_a_measure_that_is_not_finite_evicts_no_best():
     assert now.best["s"].measures == {} and now.best["s"].variables.params == 0, "not even as the first"
     now = after(now, 2, 2.0, 0.5)
     broken = {"s": {"test": {"top1": 0.9, "loss": None}}}
-    assert progress.keep_best(now._replace(state=at(3, 3.0)), broken).best == now.best
+    on_another_split = {"s": {"test": {"top1": 0.9}, "validation": {"top1": None}}}
+    for measured in (broken, on_another_split):
+        assert progress.keep_best(now._replace(state=at(3, 3.0)), measured).best == now.best
 
 
 def test_further_measures_of_a_best():
@@ -81,6 +83,8 @@ PLAYED = after(progress.fresh(at(0)), 3, 3.0, 0.5)._replace(
     flops=2**70,
     skipped={"step": 2},
     collapsed=("diversity",),
+    evaluated=3,
+    ending="all rounds are played",
 )
 
 
@@ -109,7 +113,7 @@ def test_all_checkpoints_are_damaged(tmp_path):
     for round in (3, 4):
         DAMAGES["no record"](tmp_path / str(round))
     before = contents(tmp_path)
-    with pytest.raises(CheckpointError, match=r"no readable checkpoint in .*checkpoint 4 in .*checkpoint 3 in "):
+    with pytest.raises(SavedStateError, match=r"no readable checkpoint in .*checkpoint 4 in .*checkpoint 3 in "):
         progress.newest(tmp_path, progress.fresh(at(0)))
     assert contents(tmp_path) == before
 

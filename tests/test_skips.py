@@ -30,6 +30,13 @@ def test_steps_by_round(both):
     assert skips.by_round([], 3).tolist() == [0, 0, 0]
 
 
+def test_the_first_is_that_of_the_earliest_round(both):
+    students, generator = both
+    assert skips.first([generator, students]) is students
+    assert skips.first([generator]) is generator
+    assert skips.first([generator._replace(faults=generator.faults & False)]) is None
+
+
 @pytest.mark.parametrize(("before", "wanted"), [(0, [0, 1, 2, 0, 0, 1]), (7, [0, 1, 2, 0, 0, 1])])
 def test_in_a_row_across_rounds(both, before, wanted):
     assert both[0].in_a_row(before).tolist() == wanted

@@ -43,9 +43,9 @@ def _evaluate(arguments: list[str]) -> None:
     run = None if flags.teacher else flags.workdir or workdir.newest()
 
     # After the flags are known to be right: importing takes seconds.
-    from akd_jax import compilation, examination, teacher_files
+    from akd_jax import compilation, examination, saved_run, teacher_files
 
-    compilation.wake()
+    compilation.wake(saved_run.describe(run)[0].compilation.cache if run else "")
     if run:
         examined = examination.of_run(
             run, student=flags.student, best=flags.best, source=flags.data, data_dir=flags.data_dir, split=flags.split
@@ -69,7 +69,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield f"{result['network']} on {result['data']} {result['split']}, {result['images']:,} images"
     for key, name in {"top1": "top-1", "top5": "top-5", "agreement": "agreement with the teacher"}.items():
         yield f"  {name:<28}{_percent(result[key])}"
-    yield f"  {'loss (nats)':<28}{result['loss']:8.4f}"
+    yield f"  {'loss (nats)':<28}" + ("       -" if result["loss"] is None else f"{result['loss']:8.4f}")
     yield f"  {'calibration error (ECE)':<28}{_percent(result['ece'])}"
     yield "  class                       top-1      images"
     for row in result["classes"]:

@@ -8,11 +8,11 @@ from typing import NoReturn
 from absl import logging
 
 from akd_jax.errors import (
-    CheckpointError,
     ExportError,
     InputError,
     NonFiniteError,
     OutOfMemoryError,
+    SavedStateError,
     StoppedError,
 )
 
@@ -37,10 +37,14 @@ def ending(command: Callable[[], None]) -> NoReturn:
         status, message = HALTED, error
     except StoppedError as error:
         status, message = 128 + error.number, error
-    except (CheckpointError, ExportError, OutOfMemoryError) as error:
+    except (SavedStateError, ExportError, OutOfMemoryError) as error:
         status, message = FAILED, error
     except OSError as error:
         status, message = FAILED, f"{error}: what was saved before is intact; mend that and give the same command again"
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        status, message = FAILED, f"out of memory ({error!s:.200}): what was saved before is intact"
     except KeyboardInterrupt:
         status, message = INTERRUPTED, "interrupted; a run goes on by the same command with the same --workdir"
     else:

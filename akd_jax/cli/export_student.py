@@ -57,11 +57,11 @@ def _export(arguments: list[str]) -> None:
     run = None if flags.teacher else flags.workdir or workdir.newest()
 
     # After the flags are known to be right: importing takes seconds.
-    from akd_jax import compilation
+    from akd_jax import compilation, saved_run
     from akd_jax.export import formats, hugging_face, interface, subject
 
     formats.check_installed(flags.format)
-    compilation.wake()
+    compilation.wake(saved_run.describe(run)[0].compilation.cache if run else "")
     source = {"source": flags.data, "data_dir": flags.data_dir}
     if run is None:
         chosen = subject.of_teacher(flags.teacher, image_size=flags.image_size or 32, **source)

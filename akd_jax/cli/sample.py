@@ -39,7 +39,7 @@ def _sample(arguments: list[str]) -> None:
     from akd_jax import compilation, report, saved_run
     from akd_jax.experiment import initial_state
 
-    compilation.wake()
+    compilation.wake(saved_run.describe(run)[0].compilation.cache)
     saved = saved_run.read(run)
     init_key, sample_key = jax.random.split(jax.random.key(flags.seed))
     state = initial_state(saved.experiment, init_key) if flags.untrained else saved.progress.state

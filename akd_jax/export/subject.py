@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax import data, files, saved_run, teacher_files, workdir
+from akd_jax import data, saved_run, teacher_files
 from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
@@ -82,7 +82,8 @@ def of_student(
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
     variables = chosen.variables if best else saved.progress.state.students[name].variables
     rounds = chosen.round if best else saved.progress.round
-    top1 = _named(config, chosen.measures if best else _last(directory, name, rounds))
+    last = saved.progress.last[name] if saved.progress.evaluated == rounds else {}
+    top1 = _named(config, chosen.measures if best else last)
     pixels, seen = _pixels(info, config.image_size, source, data_dir, saved)
     known = {"method": config.method, "rounds": rounds, "top1": top1}
     return _classifier("student", name, info, variables, pixels, seen, **known)
@@ -146,17 +147,6 @@ def _facts(info: TeacherInfo, variables: Variables, **known: Any) -> Facts:
         teacher={"architecture": info.arch, "parameters": info.parameters, "digest": info.digest},
         **known,
     )
-
-
-def _last(directory: Path, student: str, round: int) -> Mapping[str, Measures]:
-    """What summary.json says of the student after this round, by split; {} where it says nothing of it.
-
-    A run that was killed between its reports and its checkpoint has a summary of weights that are not there.
-    """
-    if not (directory / workdir.SUMMARY).is_file():
-        return {}
-    summary = files.read_json(directory / workdir.SUMMARY)
-    return summary["students"][student]["last"] if summary.get("rounds") == round else {}
 
 
 def _named(config: Config, splits: Mapping[str, Measures]) -> dict[str, float]:

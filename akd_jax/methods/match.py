@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from akd_jax.methods.players import moved, norm
@@ -45,7 +46,7 @@ def many_student_steps(
 
     Exact but for rounding: the generator's parameters stand still meanwhile, its running statistics move from step to
     step all the same, and the frozen teacher sees every image by itself. `at_once` divides `times`. To the
-    guard, `at_once` steps are one: they are taken or left out together.
+    guard, `at_once` steps are one: they are taken or left out together, each with the faults of all.
     """
 
     def some(state: AKDState, teacher_variables: Variables, keys: Array):
@@ -64,7 +65,8 @@ def many_student_steps(
         step = guarded(some, STUDENT_STEP)
         keys = jax.random.split(key, (times // at_once, at_once))
         state, metrics = jax.lax.scan(lambda state, keys: step(state, teacher_variables, keys), state, keys)
-        return state, averaged(metrics, (0, 1))
+        of_each = jax.tree.map(lambda v: jnp.repeat(v, at_once) if v.dtype == bool else v, metrics)
+        return state, averaged(of_each, (0, 1))
 
     return steps
 

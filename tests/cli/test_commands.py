@@ -1,5 +1,8 @@
 """Every command: its help, and the script that starts it."""
 
+import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -7,7 +10,9 @@ import jax
 import pytest
 from commands import ROOT, TINY, W8, status
 
+from akd_jax import loop
 from akd_jax.cli import convert_teacher, evaluate, export_student, prepare_data, sample, train
+from akd_jax.errors import OutOfMemoryError, StoppedError
 
 
 @pytest.mark.parametrize(
@@ -51,3 +56,42 @@ def test_a_platform_that_is_not_there(refused, run, tmp_path, monkeypatch):
         (export_student, "--workdir", run, "--format", "safetensors", "--out", "exported"),
     ):
         assert "Unable to initialize backend 'cuda': no such device; install" in refused(command, *arguments)
+
+
+def test_platforms(tmp_path):
+    """One that is not there, and one that is, as JAX itself is told of them."""
+    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--dry_run", "--workdir", tmp_path / "run"]
+
+    def on(platform):
+        environment = os.environ | {"JAX_PLATFORMS": platform}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    refused = on("tpu")
+    assert refused.returncode == 2
+    assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", refused.stderr)
+    assert on("cpu").returncode == 0
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (StoppedError("stopped", signal.SIGTERM), 143), (StoppedError("stopped", signal.SIGINT), 130),
+    (OutOfMemoryError("out of memory"), 1),
+])  # fmt: skip
+def test_exit_statuses(error, code, monkeypatch, capsys):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(loop, "train", failing)
+    assert status(train, *TINY) == code
+    assert capsys.readouterr().err == f"error: {error}\n"
+
+
+@pytest.mark.parametrize("error", [MemoryError("2 GiB"), RuntimeError("RESOURCE_EXHAUSTED: 2 GiB")])
+def test_too_little_memory_is_one_line_whatever_takes_it(error, monkeypatch, capsys):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(loop, "train", failing)
+    assert status(train, *TINY) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: out of memory (") and "2 GiB" in said and said.count("\n") == 1

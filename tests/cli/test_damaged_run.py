@@ -3,22 +3,25 @@
 import shutil
 
 import orbax.checkpoint as ocp
+import pytest
 from commands import TINY, contents, status
 from damage import DAMAGES
 from outcomes import assert_same_result, history, names, summary
 
+from akd_jax import metrics
 from akd_jax.cli import sample, train
 
 
-def test_a_damaged_checkpoint_is_named_and_set_aside(run, copy, capsys):
-    DAMAGES["a byte of the arrays"](copy / "checkpoints" / "4")
+@pytest.mark.parametrize("damage", ["a byte of the arrays", "arrays cut short", "no arrays"])
+def test_a_damaged_checkpoint_is_named_and_set_aside(run, copy, capsys, damage):
+    DAMAGES[damage](copy / "checkpoints" / "4")
     damaged = contents(copy / "checkpoints" / "4")
     with (copy / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "tra')
     assert status(train, *TINY, "--workdir", copy) == 0
     said = capsys.readouterr()
     assert said.err.startswith("warning: checkpoint 4 in ") and said.err.count("\n") == 1
-    assert said.err.endswith("its arrays are not as they were: going on from checkpoint 2\n")
+    assert " is damaged: " in said.err and said.err.endswith(": going on from checkpoint 2\n")
     assert "resuming from round 2" in said.out
     assert_same_result(run, copy)
     assert names(copy / "checkpoints") == {"2", "4"}
@@ -68,3 +71,32 @@ def test_a_full_disk(run, copy, monkeypatch, capsys):
     shutil.rmtree(copy / "checkpoints" / "4", ignore_errors=True)
     assert status(train, *TINY, "--workdir", copy) == 0
     assert_same_result(run, copy)
+
+
+def test_a_damaged_line_of_the_metrics_is_found_before_anything_is_written(copy, capsys):
+    DAMAGES["a byte of the arrays"](copy / "checkpoints" / "4")
+    path = copy / "metrics.jsonl"
+    path.write_text("no row\n" + path.read_text())
+    before = contents(copy)
+    assert status(train, *TINY, "--workdir", copy) == 2
+    assert f"error: line 1 of {path} is damaged" in capsys.readouterr().err
+    assert contents(copy) == before
+
+
+def test_checkpoints_that_are_gone_are_no_reason_to_start_afresh(copy, capsys):
+    shutil.rmtree(copy / "checkpoints")
+    before = contents(copy)
+    assert status(train, *TINY, "--workdir", copy) == 1
+    assert "error: no readable checkpoint in " in capsys.readouterr().err and contents(copy) == before
+
+
+def test_no_room_for_the_metrics(copy, monkeypatch, capsys):
+    shutil.rmtree(copy / "checkpoints" / "4")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(metrics, "append", full)
+    assert status(train, *TINY, "--workdir", copy) == 1
+    error = capsys.readouterr().err
+    assert "error: [Errno 28] No space left on device: what was saved before is intact" in error

@@ -5,11 +5,13 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import jax
 import pytest
-from commands import CONSTANT, TINY, contents, status
+from commands import CONSTANT, ROOT, TINY, contents, status
 from outcomes import assert_same_result, names, rows, summary
 
 from akd_jax import files, saved_run, workdir
@@ -37,12 +39,12 @@ def first_row(process, directory):
 
 @pytest.fixture(scope="module")
 def start():
-    """(directory) -> a process that trains there, and has begun to."""
+    """(directory, *flags) -> a process that trains there, and has begun to."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["akd_jax.loop"])
 
-    def start(directory):
-        arguments = (jax.config.jax_compilation_cache_dir, *LONGER, "--workdir", directory)
+    def start(directory, *flags):
+        arguments = (jax.config.jax_compilation_cache_dir, *LONGER, *flags, "--workdir", directory)
         process = processes.Process(target=play, args=arguments)
         process.start()
         first_row(process, directory)
@@ -89,16 +91,45 @@ def test_killed_at_random_moments(start, whole, tmp_path, kills):
     assert names(killed) == names(wanted) and len(names(killed / "checkpoints")) == workdir.KEEP
 
 
-def test_a_second_signal_ends_a_run_and_its_last_checkpoint_loads(start, tmp_path):
-    process = start(tmp_path)
-    while not (names(tmp_path / "checkpoints") & {str(round) for round in range(1, 2 * EPOCHS)}):
+def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start, tmp_path):
+    """In the middle of a round, which the first one waits for."""
+    process = start(tmp_path, "--config.adversarial.student_steps=400")
+    while 3 not in [row["round"] for row in rows(tmp_path)]:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
-    time.sleep(0.02)
-    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
     process.join(1)
-    assert process.exitcode == 130
-    assert 0 < saved_run.read(tmp_path).progress.round < 2 * EPOCHS
+    assert process.exitcode == 128 + signal.SIGTERM
+    assert saved_run.read(tmp_path).progress.round == 2
+
+
+def test_a_signal_from_outside(start, whole, tmp_path):
+    process = start(tmp_path)
+    while 3 not in [row["round"] for row in rows(tmp_path)]:
+        time.sleep(0.005)
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 143
+    assert 3 <= saved_run.read(tmp_path).progress.round < 2 * EPOCHS
+    process = start(tmp_path)
+    process.join()
+    assert process.exitcode == 0
+    assert_same_result(whole[0], tmp_path)
+
+
+def test_a_second_run_is_refused_at_once_and_the_first_goes_on(start, whole, tmp_path):
+    process = start(tmp_path)
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        command = [sys.executable, ROOT / "scripts" / "train.py", *LONGER, "--workdir", tmp_path]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    assert second.returncode == 2 and f"locked by process {process.pid}" in second.stderr
+    process.join()
+    assert process.exitcode == 0
+    assert_same_result(whole[0], tmp_path)
 
 
 def test_a_kill_between_the_last_checkpoint_and_its_reports(run, copy):

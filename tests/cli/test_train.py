@@ -3,12 +3,15 @@
 import csv
 import json
 import re
+import signal
+import time
 
+import jax
 import pytest
 from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, status
 from PIL import Image
 
-from akd_jax import metrics
+from akd_jax import dispatch, loop, metrics
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
 
@@ -159,3 +162,31 @@ def test_not_finite(tmp_path, capsys):
     *_, error = error.splitlines()  # after warnings
     assert re.match(r"error: .+ in (student|generator) step of round \d is not finite, and 2 such steps", error)
     assert "lower the learning rates" in error
+
+
+def test_ctrl_c_in_the_first_compilation(tmp_path, monkeypatch, capsys):
+    """Of two: two seconds after it the run is over."""
+    compiled, ended = dispatch.compiled, []
+
+    def interrupted(*arguments, **how):
+        program = compiled(*arguments, **how)
+        ended.append(time.monotonic())
+        if len(ended) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return program
+
+    monkeypatch.setattr(dispatch, "compiled", interrupted)
+    assert status(train, *GAME, "--config.evaluation.data=", "--workdir", tmp_path) == 130
+    assert time.monotonic() - ended[0] < 2 and len(ended) == 1
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].startswith("error: stopped by SIGINT after round 0")
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_too_little_memory_for_the_networks(monkeypatch, capsys):
+    def full(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 2 GiB")
+
+    monkeypatch.setattr(loop, "prepare", full)
+    assert status(train, *TINY) == 1
+    assert "give a smaller --config.batch_size than 8" in capsys.readouterr().err
