@@ -30,7 +30,9 @@ def convert(
     key: where the state dict is, dotted, if there are several.
     """
     if arch not in (AUTO, *MODELS):
-        raise InputError(f"architecture {arch!r} is unknown; give {AUTO} or one of {', '.join(MODELS)}")
+        raise InputError(
+            f"architecture {arch!r} (--arch, teacher.arch) is unknown; give {AUTO} or one of {', '.join(MODELS)}"
+        )
     content = read_checkpoint(path)
     try:
         found = find_state_dict(content, key)

@@ -1,10 +1,15 @@
 """akd-convert: a checkpoint becomes a teacher directory."""
 
 import json
+import os
+import pickle
+from pathlib import Path
 
 import pytest
+from checkpoint_files import legacy, zipped
 from commands import CHECKPOINT, W8, contents, status
 
+from akd_jax import checkpoint
 from akd_jax.cli import convert_teacher
 from akd_jax.convert.reader import read_checkpoint
 
@@ -63,9 +68,55 @@ def test_converting_refuses(refused, arguments, says):
     assert says in refused(convert_teacher, *arguments, *(("--out", "teacher") if arguments else ()))
 
 
-def test_converting_refuses_a_web_page(refused, tmp_path):
-    (tmp_path / "page.pth").write_text("<html></html>")
-    assert "web page" in refused(convert_teacher, "page.pth")
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"<html></html>", "web page"),
+        (Path(CHECKPOINT).read_bytes()[:-3000], "cut short"),
+        (zipped(**{"constants.pkl": b"", "code/__torch__.py": b""}), "TorchScript"),
+    ],
+    ids=["empty", "web page", "truncated", "TorchScript"],
+)
+def test_converting_refuses_a_file_that_is_no_checkpoint(refused, tmp_path, content, says):
+    (tmp_path / "file.pth").write_bytes(content)
+    assert says in refused(convert_teacher, "file.pth")
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, ("marker",)
+
+
+@pytest.mark.parametrize("form", [zipped, legacy, bytes])
+def test_converting_a_hostile_file_executes_nothing_of_it(refused, tmp_path, form):
+    """`refused` sees that the directory stays as it was."""
+    (tmp_path / "file.pth").write_bytes(form(pickle.dumps({"w": Hostile()}, 2)))
+    error = refused(convert_teacher, "file.pth")
+    assert f"names {os.mkdir.__module__}.mkdir, which a checkpoint of weights never needs: refused" in error
+
+
+def test_converting_refuses_a_directory(refused, tmp_path):
+    (tmp_path / "model.pth").mkdir()
+    assert "no checkpoint file at model.pth" in refused(convert_teacher, "model.pth")
+
+
+@pytest.mark.parametrize("flags", [(), ("--overwrite",)])
+def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch, flags):
+    """Nor does it touch the teacher that it was to replace."""
+    command = (*W8, "--mean", "0.3", "--std", "0.3", "--out", tmp_path / "teacher", *flags)
+    if flags:
+        assert status(convert_teacher, *command) == 0
+    before = contents(tmp_path)
+
+    def interrupted(directory, tree):
+        save_tree(directory, tree)
+        raise KeyboardInterrupt
+
+    save_tree = checkpoint.save_tree
+    monkeypatch.setattr(checkpoint, "save_tree", interrupted)
+    assert status(convert_teacher, *command) == 130
+    assert contents(tmp_path) == before and len(list(tmp_path.iterdir())) == len(flags)
 
 
 def test_converting_refuses_a_file_for_a_directory(refused, tmp_path):

@@ -28,6 +28,7 @@ from akd_jax.cli import train
         ((*DIGITS, "--config.image_size=32"), "wanted (32, 32, 1)"),
         ((*DIGITS, "--config.teacher.path=nowhere.pth"), "convert_teacher.py"),
         ((*DIGITS, "--config.teacher.arch=resnet10_8x_w8"), "layer1.1.conv1.weight"),
+        ((*DIGITS, "--config.teacher.arch=nobody"), "teacher.arch) is unknown; give auto or one of"),
         (
             (*DIGITS, "--config.student_weights=nowhere.pth"),
             "student_weights for resnet10_8x_w8: nothing at nowhere.pth",

@@ -16,6 +16,7 @@ from akd_jax.errors import InputError
 CHECKPOINT = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
 NORMALISATION = {"mean": (digits.MEAN,), "std": (digits.STD,)}
 ARCH = "resnet18_8x_w8"
+DIGEST = convert(CHECKPOINT, arch=ARCH, **NORMALISATION)[0].digest
 
 
 def test_record_and_arrays():
@@ -75,3 +76,52 @@ def test_the_key_is_kept(tmp_path):
         convert(tmp_path / "both.pth", arch="auto", **NORMALISATION)
     info, _ = convert(tmp_path / "both.pth", arch="auto", key="model.ema", **NORMALISATION)
     assert info.key == "model.ema" and info.digest == convert(CHECKPOINT, arch=ARCH, **NORMALISATION)[0].digest
+
+
+FORMS = {
+    "state_dict": lambda weights: {"state_dict": weights, "epoch": 3},
+    "model_state_dict": lambda weights: {"model_state_dict": weights, "optimizer_state_dict": {"state": {}}},
+    "net": lambda weights: {"net": weights, "acc": 93.1},
+    "ema": lambda weights: {"ema": weights},
+    "DataParallel": lambda weights: {f"module.{name}": value for name, value in weights.items()},
+    "compiled": lambda weights: {f"_orig_mod.{name}": value for name, value in weights.items()},
+    "both": lambda weights: {"model": {f"module._orig_mod.{name}": value for name, value in weights.items()}},
+}
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="torch is a test dependency on Python 3.11 only")
+
+
+@pytest.fixture(scope="module")
+def weights(torch):
+    return {name: torch.tensor(value) for name, value in read_checkpoint(CHECKPOINT).items()}
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("form", [*FORMS, "module"])
+def test_every_form_gives_the_same_arrays(torch, weights, tmp_path, form, new):
+    if form == "module":
+        from akd_jax.torch_networks import network_of
+
+        content = network_of(read_checkpoint(CHECKPOINT))
+    else:
+        content = FORMS[form](weights)
+    torch.save(content, tmp_path / "model.pth", _use_new_zipfile_serialization=new)
+    assert convert(tmp_path / "model.pth", arch="auto", **NORMALISATION)[0].digest == DIGEST
+
+
+def test_safetensors_gives_the_same_arrays(torch, weights, tmp_path):
+    from safetensors.torch import save_file
+
+    save_file(weights, tmp_path / "model.safetensors")
+    assert convert(tmp_path / "model.safetensors", arch="auto", **NORMALISATION)[0].digest == DIGEST
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 1e-3), ("bfloat16", 1e-2)])
+def test_half_precision_gives_nearly_the_same_arrays(torch, weights, tmp_path, dtype, tolerance):
+    torch.save({name: value.to(getattr(torch, dtype)) for name, value in weights.items()}, tmp_path / "half.pth")
+    _, variables = convert(tmp_path / "half.pth", arch="auto", **NORMALISATION)
+    _, wanted = convert(CHECKPOINT, arch=ARCH, **NORMALISATION)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, tolerance, 1e-6), variables, wanted)

@@ -4,11 +4,14 @@ import argparse
 import collections
 import os
 import pickle
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoint_files import legacy, zipped
+from checkpoint_files import LEGACY_PICKLE, ZIP_PICKLE, legacy, zipped
 
 from akd_jax.convert.reader import Inert
 from akd_jax.convert.unpickle import MAX_OPERATIONS
@@ -59,36 +62,77 @@ def test_refused_names(refused, name):
         assert refused(legacy(pickled)).endswith(says)
 
 
-@pytest.mark.parametrize(
-    "pickled",
-    {
-        "inst": b"\x80\x02(ios\nsystem\n.",
-        "obj": b"\x80\x02(cargparse\nNamespace\no.",
-        "ext": b"\x80\x02\x82\x01.",
-        "persid": b"\x80\x02Pkey\n.",
-        "reduce of no name": b"\x80\x02K\x01)R.",
-        "reduce without arguments": b"\x80\x02cos.path\njoin\nK\x01R.",
-        "build on a class": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\x00\x00\x00aK\x01sb)R.",
-        "deep tuple as a key": DEEP,
-        "truncated bytes": b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"x.",
-        "truncated integer": b"\x80\x02\x8b\xff\xff\xff\x7f.",
-        "truncated frame": b"\x80\x04\x95" + (2**62).to_bytes(8, "little"),
-        "not unicode": b"\x80\x02X\x01\x00\x00\x00\xff.",
-        "unmarked": b"\x80\x02t.",
-        "underflow": b"\x80\x02\x86.",
-        "unknown memo": b"\x80\x02h\x07.",
-        "unhashable": b"\x80\x02}]Ns.",
-        "empty": b"\x80\x02.",
-        "no stop": b"\x80\x02N",
-        "too many operations": b"\x80\x02" + b"N0" * MAX_OPERATIONS,
-        "decode bomb": b"\x80\x02X\x00\x00\x10\x00" + b"a" * 2**20 + b"q\x00c_codecs\nencode\nq\x010"
-        + b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R" * 300 + b".",
-    }.items(),
-    ids=lambda item: item[0],
-)  # fmt: skip
+HOSTILE = {
+    "inst": b"\x80\x02(ios\nsystem\n.",
+    "obj": b"\x80\x02(cargparse\nNamespace\no.",
+    "ext": b"\x80\x02\x82\x01.",
+    "persid": b"\x80\x02Pkey\n.",
+    "reduce of no name": b"\x80\x02K\x01)R.",
+    "reduce without arguments": b"\x80\x02cos.path\njoin\nK\x01R.",
+    "build on a class": b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x01\x00\x00\x00aK\x01sb)R.",
+    "deep tuple as a key": DEEP,
+    "truncated bytes": b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"x.",
+    "truncated integer": b"\x80\x02\x8b\xff\xff\xff\x7f.",
+    "truncated frame": b"\x80\x04\x95" + (2**62).to_bytes(8, "little"),
+    "not unicode": b"\x80\x02X\x01\x00\x00\x00\xff.",
+    "unmarked": b"\x80\x02t.",
+    "underflow": b"\x80\x02\x86.",
+    "unknown memo": b"\x80\x02h\x07.",
+    "unhashable": b"\x80\x02}]Ns.",
+    "empty": b"\x80\x02.",
+    "no stop": b"\x80\x02N",
+    "too many operations": b"\x80\x02" + b"N0" * MAX_OPERATIONS,
+    "decode bomb": b"\x80\x02X\x00\x00\x10\x00" + b"a" * 2**20 + b"q\x00c_codecs\nencode\nq\x010"
+    + b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R" * 300 + b".",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pickled", HOSTILE.items(), ids=lambda item: item[0])
 def test_hostile_pickles(refused, pickled):
     refused(zipped(pickled[1]))
     refused(legacy(pickled[1]))
+
+
+READ = """
+import resource, sys
+from akd_jax.convert.reader import CheckpointError, read_checkpoint
+
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
+before = peak()
+for path in sys.argv[1:]:
+    try:
+        sys.exit(f"{path} gave {read_checkpoint(path)!r:.80}")
+    except CheckpointError:
+        pass
+    if peak() - before > 2**26:
+        sys.exit(f"{path}: {peak() - before} bytes")
+"""
+GIGANTIC = b"J\xff\xff\xff\x7f"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_hostile_files_are_refused_before_memory_grows(tmp_path):
+    """By less than 64 MiB, where no more than one GiB can be had."""
+    sizes = b"K\x02K\x03\x86K\x03K\x01\x86", GIGANTIC * 2 + b"\x86K\x00K\x00\x86"  # of a view of one number
+    files = {
+        "deflated numbers": zipped(data=bytes(2**28), compression=zipfile.ZIP_DEFLATED),
+        "deflated pickle": zipped(bytes(2**28), compression=zipfile.ZIP_DEFLATED),
+        "zip of a view": zipped(ZIP_PICKLE.replace(*sizes)),
+        "legacy of a view": legacy(LEGACY_PICKLE.replace(*sizes)),
+        "zip of a storage": zipped(ZIP_PICKLE.replace(b"cpuK\x06", b"cpu" + GIGANTIC)),
+        "legacy of a storage": legacy(LEGACY_PICKLE.replace(b"cpuK\x06", b"cpu" + GIGANTIC)),
+        "safetensors header": (2**40).to_bytes(8, "little") + b"{}",
+    }
+    for name, pickled in HOSTILE.items():
+        files |= {f"zip {name}": zipped(pickled), f"legacy {name}": legacy(pickled)}
+    paths = [tmp_path / f"{name}{'.safetensors' if 'header' in name else '.pth'}" for name in files]
+    for path, content in zip(paths, files.values(), strict=True):
+        path.write_bytes(content)
+    subprocess.run([sys.executable, "-c", READ, *paths], check=True)
 
 
 def test_memo_index_costs_nothing(read):
