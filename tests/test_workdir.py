@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from flax import traverse_util
 
 from akd_jax import files, workdir
-from akd_jax.config_dict import from_dict
+from akd_jax.config_dict import from_dict, to_dict
 from akd_jax.errors import InputError
 
 OLD = {
@@ -108,6 +109,20 @@ def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, r
 )
 def test_settings_that_leave_the_numbers_alone_may_change(run, change):
     check(run, OLD | change)
+
+
+def test_no_other_settings_may_change(run, monkeypatch):
+    """Of all there are; where rates are constant, epochs may be raised."""
+    keys = traverse_util.flatten_dict(to_dict(from_dict(OLD)), sep=".")
+    monkeypatch.setattr(workdir, "differences", lambda old, new: dict.fromkeys(keys, (1, 2)))
+    with pytest.raises(InputError) as caught:
+        check(run)
+    free = keys.keys() - set(re.findall(r"([\w.]+) 1 -> 2", str(caught.value)))
+    assert {key for key in free if not key.startswith(("evaluation.", "collapse."))} == {
+        "name", "teacher.path", "samples", "sample_every_epochs", "tensorboard", "debug_nans",
+        "schedule.epochs", "schedule.rounds_per_dispatch", "schedule.patience", "schedule.save_minutes",
+        "schedule.max_skipped", "compilation.cache",
+    }  # fmt: skip
 
 
 def test_a_teacher_of_another_kind_is_refused(run):
