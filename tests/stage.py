@@ -10,8 +10,11 @@ from akd_jax import dispatch, loop
 from akd_jax.cli.config_files import ConfigParser
 from akd_jax.config_dict import from_dict
 from akd_jax.judge import evaluation
+from akd_jax.methods import METHODS
 from akd_jax.run import prepare
 
+PLAYED = tuple({builder: name for name, builder in reversed(METHODS.items())}.values())
+"""Every method under one name; several may stand for one."""
 STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")
 TINY = {
     "students": STUDENTS[:1],

@@ -7,17 +7,13 @@ import time
 import jax.numpy as jnp
 import pytest
 from outcomes import assert_same_result, saved
-from stage import STUDENTS, Stage
+from stage import PLAYED, STUDENTS, Stage
 
 from akd_jax import dispatch, loop, progress, saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
-from akd_jax.methods import METHODS
-
-BUILDERS = {builder: name for name, builder in METHODS.items()}
-"""Several names may stand for one method, of which one is played."""
 
 
-@pytest.fixture(scope="module", params=[(method, turns) for method in BUILDERS.values() for turns in (1, 2)])
+@pytest.fixture(scope="module", params=[(method, turns) for method in PLAYED for turns in (1, 2)])
 def stage(request, tmp_path_factory):
     """Eight rounds that are evaluated, and so saved, after the last only."""
     method, turns = request.param

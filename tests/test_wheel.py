@@ -49,10 +49,17 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def installed(site, tmp_path):
-    """Runs an installed command in an empty directory; what it does not find in `site` are the libraries."""
+    """Runs an installed command in an empty directory; what it does not find in `site` are the libraries.
+
+    Without TensorFlow, wherever that may be installed.
+    """
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "tensorflow.py").write_text("import os; os._exit(9)  # an ImportError might be caught")
 
     def installed(name, *arguments):
-        environment = os.environ | {"PYTHONPATH": str(site), "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+        places = {"PYTHONPATH": f"{site}{os.pathsep}{trap}"}
+        environment = os.environ | places | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
         return succeeds([sys.executable, site / "bin" / name, *arguments], cwd=tmp_path, env=environment)
 
     return installed
@@ -102,6 +109,7 @@ def test_commands(site, installed, tmp_path):
     # The config was the installed one, and so was the package that it imported.
     teacher = Path(json.loads((tmp_path / "run" / "config.json").read_text())["teacher"]["path"])
     assert teacher == site / "akd_jax" / "assets" / "digits_teacher.pth"
+    assert " % " in installed("akd-evaluate", "--workdir=run", "--data=digits", "--split=test[:64]")
     installed("akd-sample", "--workdir=run", "--num=2", "--out=images")
     assert files(tmp_path / "images") == {"grid.png", "image_000.png", "image_001.png"}
     out = installed("akd-convert", teacher, "--arch=resnet18_8x_w8", "--mean=0.3", "--std=0.3", "--out=teacher")

@@ -1,5 +1,6 @@
 """akd-train, killed and started again."""
 
+import functools
 import multiprocessing
 import os
 import random
@@ -11,14 +12,28 @@ import time
 
 import jax
 import pytest
-from commands import CONSTANT, ROOT, TINY, contents, status
+from commands import CONSTANT, GAME, ROOT, TINY, contents, status
 from outcomes import assert_same_result, names, rows, summary
+from stage import PLAYED, STUDENTS
 
 from akd_jax import files, saved_run, workdir
 from akd_jax.cli import train
 
 EPOCHS = 12
-LONGER = (*TINY, *CONSTANT, f"--config.schedule.epochs={EPOCHS}", "--config.sample_every_epochs=3")
+# One student has the turns of the one schedule, several at once those of the other.
+GAMES = [
+    (
+        *GAME,
+        *CONSTANT,
+        f"--config.schedule.epochs={EPOCHS}",
+        "--config.sample_every_epochs=3",
+        f"--config.method={method}",
+        f"--config.schedule.students={schedule}",
+        f"--config.students={students}",
+    )
+    for method in PLAYED
+    for schedule, students in (("alternating", STUDENTS[:1]), ("joint", STUDENTS))
+]
 
 
 def play(programs, *arguments):
@@ -39,12 +54,12 @@ def first_row(process, directory):
 
 @pytest.fixture(scope="module")
 def start():
-    """(directory, *flags) -> a process that trains there, and has begun to."""
+    """(directory, *flags, game=flags) -> a process that trains there, and has begun to."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["akd_jax.loop"])
 
-    def start(directory, *flags):
-        arguments = (jax.config.jax_compilation_cache_dir, *LONGER, *flags, "--workdir", directory)
+    def start(directory, *flags, game=GAMES[0]):
+        arguments = (jax.config.jax_compilation_cache_dir, *game, *flags, "--workdir", directory)
         process = processes.Process(target=play, args=arguments)
         process.start()
         first_row(process, directory)
@@ -55,22 +70,30 @@ def start():
 
 @pytest.fixture(scope="module")
 def whole(start, tmp_path_factory):
-    """(a run's directory, the seconds it took)."""
-    directory = tmp_path_factory.mktemp("runs") / "whole"
-    process, began = start(directory), time.monotonic()
-    process.join()
-    assert process.exitcode == 0
-    return directory, time.monotonic() - began
+    """(game) -> (the directory of a run that nothing disturbed, the seconds it took)."""
+
+    @functools.cache
+    def whole(game):
+        directory = tmp_path_factory.mktemp("runs") / "whole"
+        process, began = start(directory, game=game), time.monotonic()
+        process.join()
+        assert process.exitcode == 0
+        return directory, time.monotonic() - began
+
+    return whole
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(start, whole, tmp_path, kills):
+@pytest.mark.parametrize("game", GAMES, ids=lambda game: " ".join(game[-3:-1]))
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(start, whole, tmp_path, game, kills):
     """No work of more than an epoch is lost, nothing has to be mended by hand, and the result is the same."""
-    wanted, took = whole
+    if game is GAMES[0]:
+        kills = max(kills, 3)
+    wanted, took = whole(game)
     draw = random.Random(kills)
     killed, done = tmp_path / "killed", 0
     while done < kills:
-        process = start(killed)
+        process = start(killed, game=game)
         time.sleep(draw.uniform(0, took / 3))
         process.kill()
         process.join()
@@ -84,7 +107,7 @@ def test_killed_at_random_moments(start, whole, tmp_path, kills):
         if (killed / "summary.json").exists():
             assert summary(killed)["rounds"] <= max(kept)
         assert rows(killed)[-1]["round"] <= max(kept, default=0) + 2
-    process = start(killed)
+    process = start(killed, game=game)
     process.join()
     assert process.exitcode == 0
     assert_same_result(wanted, killed)
@@ -115,21 +138,21 @@ def test_a_signal_from_outside(start, whole, tmp_path):
     process = start(tmp_path)
     process.join()
     assert process.exitcode == 0
-    assert_same_result(whole[0], tmp_path)
+    assert_same_result(whole(GAMES[0])[0], tmp_path)
 
 
 def test_a_second_run_is_refused_at_once_and_the_first_goes_on(start, whole, tmp_path):
     process = start(tmp_path)
     os.kill(process.pid, signal.SIGSTOP)
     try:
-        command = [sys.executable, ROOT / "scripts" / "train.py", *LONGER, "--workdir", tmp_path]
+        command = [sys.executable, ROOT / "scripts" / "train.py", *GAMES[0], "--workdir", tmp_path]
         second = subprocess.run(command, capture_output=True, text=True, timeout=60)
     finally:
         os.kill(process.pid, signal.SIGCONT)
     assert second.returncode == 2 and f"locked by process {process.pid}" in second.stderr
     process.join()
     assert process.exitcode == 0
-    assert_same_result(whole[0], tmp_path)
+    assert_same_result(whole(GAMES[0])[0], tmp_path)
 
 
 def test_a_kill_between_the_last_checkpoint_and_its_reports(run, copy):

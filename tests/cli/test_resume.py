@@ -1,17 +1,22 @@
 """akd-train in a directory that holds a run: finished, interrupted, stopped early, or of other settings."""
 
+import dataclasses
 import json
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
-from commands import CONSTANT, TINY, contents, lose_data, status
+from commands import CHECKPOINT, CONSTANT, TINY, contents, lose_data, status
 from damage import DAMAGES
 from outcomes import assert_same_result, rows, saved, summary
 
-from akd_jax import metrics, progress, saved_run, workdir
+from akd_jax import digest, digits, metrics, progress, saved_run, teacher_files, workdir
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import train
+from akd_jax.convert.teacher import convert
 
 
 @contextmanager
@@ -39,9 +44,31 @@ def test_a_finished_run_stays_as_it_is(run, capsys):
 
 def test_other_settings_are_refused(refused, run):
     before = contents(run)
-    error = refused(train, *TINY, "--config.schedule.epochs=3", "--config.seed=1", "--workdir", run)
-    assert "schedule.epochs 2 -> 3, seed 0 -> 1; schedule.epochs may be raised where" in error and "--force" in error
+    changes = "--config.schedule.epochs=3", "--config.seed=1", "--config.student_optimizer.learning_rate=0.25"
+    error = refused(train, *TINY, *changes, "--workdir", run)
+    assert "schedule.epochs 2 -> 3, seed 0 -> 1, student_optimizer.learning_rate 0.1 -> 0.25; " in error
+    assert "; schedule.epochs may be raised where" in error and "--force" in error
     assert contents(run) == before
+
+
+def test_another_teacher_is_refused(run, tmp_path, capsys):
+    """Also where only its weights are another's."""
+    before = contents(run)
+    info, variables = convert(Path(CHECKPOINT), arch="auto", mean=(digits.MEAN,), std=(digits.STD,))
+    variables = jax.tree.map(lambda leaf: leaf * np.float32(1.001), variables)
+    other = dataclasses.replace(info, digest=digest.of_tree(variables))
+    teacher_files.save(tmp_path / "other", other, variables)
+    assert status(train, *TINY, f"--config.teacher.path={tmp_path / 'other'}", "--workdir", run) == 2
+    assert f"the teacher's digest {info.digest!r} -> {other.digest!r}" in capsys.readouterr().err
+    assert contents(run) == before
+
+
+def test_a_run_that_lost_its_teachers_record_is_refused(copy, capsys):
+    (copy / "teacher.json").unlink()
+    before = contents(copy)
+    assert status(train, *TINY, "--workdir", copy) == 2
+    assert "is a damaged run: it has no teacher.json" in capsys.readouterr().err
+    assert contents(copy) == before
 
 
 def test_fewer_rounds_than_were_played_are_refused_also_by_force(run, copy, capsys):

@@ -1,5 +1,8 @@
 """akd-train misused: one line, status 2, and nothing left behind."""
 
+import subprocess
+import sys
+
 import pytest
 from commands import CHECKPOINT, DIGITS, ROOT
 
@@ -87,3 +90,14 @@ def test_training_refuses_a_config_file_that_gives_no_config(refused, tmp_path, 
     (tmp_path / "broken.py").write_text(text)
     error = refused(train, "--config", "broken.py")
     assert says in error and len(error) < 300
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), (*DIGITS, "--config.batchsize=3"), (*DIGITS, "--config.batch_size=abc"), ("--config", "no.py"),
+                  (*DIGITS, "extra"), (*DIGITS, "--config.batch_size=0")]
+)  # fmt: skip
+def test_a_refusal_takes_less_than_three_seconds(tmp_path, arguments):
+    """From the process's start."""
+    command = [sys.executable, ROOT / "scripts" / "train.py", *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3, check=False)
+    assert ended.returncode == 2 and ended.stderr.startswith("error: ") and ended.stderr.count("\n") == 1
