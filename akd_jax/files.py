@@ -1,9 +1,12 @@
 """Files that are whole or not there: written beside the goal, then moved onto it; and their checksums."""
 
+import fcntl
+import glob
 import hashlib
 import itertools
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,16 +34,42 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def new_directory(directory: Path) -> Iterator[Path]:
-    """A directory to fill, beside the goal; it takes the goal's place at the end, unless something was raised."""
+    """A directory to fill, beside the goal; it takes the goal's place at the end, unless something was raised.
+
+    What processes left there that were killed is removed.
+    """
     directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as scratch:
+    prefix, suffix = f".{directory.name}.", ".akd_new"
+    for left in directory.parent.glob(f"{glob.escape(prefix)}*{suffix}"):
+        with _claimed(left) as dead:
+            if dead:
+                shutil.rmtree(left)
+    with (
+        tempfile.TemporaryDirectory(dir=directory.parent, prefix=prefix, suffix=suffix) as scratch,
+        _claimed(Path(scratch)),
+    ):
         new = Path(scratch) / "new"
         new.mkdir()
         yield new
         if directory.exists():
             os.rename(directory, Path(scratch) / "old")
         os.rename(new, directory)
+
+
+@contextmanager
+def _claimed(directory: Path) -> Iterator[bool]:
+    """Whether it is this process's alone; a claim ends with the process, however that ends."""
+    number = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # it is another's, or the file system has no locks
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(number)
 
 
 def check_replaceable(directory: Path, own: Collection[str], kind: str, *, overwrite: bool) -> None:

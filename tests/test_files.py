@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,31 @@ def test_set_aside(tmp_path):
         "5_3": "c",
     }
     assert not (tmp_path / "5").exists()
+
+
+FILLING = """
+import sys, time
+from pathlib import Path
+from akd_jax import files
+
+with files.new_directory(Path(sys.argv[1])) as new:
+    (new / "half").write_text("")
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_was_filling_is_removed(tmp_path):
+    """And not before it is dead."""
+    goal, other = tmp_path / "goal", tmp_path / ".goal.own"
+    other.mkdir()
+    filling = subprocess.Popen([sys.executable, "-c", FILLING, goal], stdout=subprocess.PIPE)
+    filling.stdout.readline()
+    for alive in (True, False):
+        if not alive:
+            filling.kill()
+            filling.communicate()
+        with files.new_directory(goal) as new:
+            (new / "whole").write_text("")
+        assert len(list(tmp_path.iterdir())) == 2 + alive and other.is_dir()
+        assert [path.name for path in goal.iterdir()] == ["whole"]

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="n
 COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
-def watched(directory, epochs, rounds_per_epoch):
+def watched(directory, epochs, rounds_per_epoch, student_steps):
     """What a run of so many rounds took, each round a dispatch and a checkpoint, sampled after each; by round."""
     compiled, samples, play = [], [], dispatch.play
     settings = {"schedule.epochs": epochs, "schedule.rounds_per_epoch": rounds_per_epoch, "sample_every_epochs": epochs,
-                "adversarial.student_steps": 1}  # fmt: skip
+                "adversarial.student_steps": student_steps}  # fmt: skip
 
     def listen(event, _, **labels):
         if event == COMPILED:
@@ -68,17 +68,18 @@ def assert_bounded(samples, compiled, warm, rss_mib):
 
 
 def test_fifty_rounds(tmp_path):
-    samples, compiled, _ = watched(tmp_path, epochs=5, rounds_per_epoch=10)
+    samples, compiled, _ = watched(tmp_path, epochs=5, rounds_per_epoch=10, student_steps=1)
     assert_bounded(samples, compiled, warm=21, rss_mib=50)
 
 
 @pytest.mark.slow
 def test_two_thousand_rounds(tmp_path):
-    samples, compiled, seconds = watched(tmp_path, epochs=40, rounds_per_epoch=50)
+    samples, compiled, seconds = watched(tmp_path, epochs=40, rounds_per_epoch=50, student_steps=4)
     chosen = {round: samples[round - 1] for round in (1, 101, 500, 1000, 1500, 2000)}
     found = {
         "command": "AKD_SOAK_JSON=results/soak/results.json pytest -m slow tests/test_soak.py",
         "rounds": len(samples),
+        "steps": len(samples) * (4 + 1),
         "checkpoints_written": len(samples),
         "evaluations": 40,
         "programs_of_rounds_compiled": [name for _, name in compiled].count("jit(rounds_of)"),
