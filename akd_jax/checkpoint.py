@@ -14,7 +14,7 @@ from akd_jax import digest, files
 from akd_jax.errors import InputError, SavedStateError
 from akd_jax.event_loops import patient
 
-SCHEMA = 4  # of what a checkpoint holds; progress.py says what its arrays and its meta are
+SCHEMA = 5  # of what a checkpoint holds; progress.py says what its arrays and its meta are
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds
 
@@ -29,9 +29,15 @@ class Checkpoints:
 
     def __init__(self, directory: Path, *, keep: int | None):
         writes = keep is not None
-        if writes:  # Orbax does it in a thread that a short process does not wait for
-            for left in (*directory.glob("*.orbax-checkpoint-tmp*"), *directory.glob(".[0-9]*")):
-                shutil.rmtree(left)
+        if writes:
+            files.tidy(directory)
+            for left in directory.glob("*.orbax-checkpoint-tmp*"):
+                shutil.rmtree(left)  # which Orbax does in a thread that a short process does not wait for
+            steps = sorted(
+                (path for path in directory.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name)
+            )
+            for surplus in steps[:-keep]:  # where a kill came while it was removed
+                shutil.rmtree(surplus)
         self._directory = directory
         self._manager = ocp.CheckpointManager(
             directory.absolute(),
@@ -42,7 +48,7 @@ class Checkpoints:
     def save(self, step: int, arrays: Any, meta: dict[str, Any]) -> None:
         """Returns before the writing ends, which `wait` awaits; `arrays` may be donated at once.
 
-        One of this number that is there already is replaced, once the new one is whole.
+        One of this number that is there already is replaced, once the new one is whole; that is awaited.
         """
         if step in self.steps():
             self.wait()

@@ -83,12 +83,14 @@ def detect(
     still = [
         f"plateau of {name}"
         for name in history[-1]
-        if plateau and len(history) >= plateau and _stands_still([at[name] for at in history[-plateau:]])
+        if plateau and _stands_still([at[name] for at in history[-plateau:] if name in at], plateau)
     ]
     return (*low, *still)
 
 
-def _stands_still(measured: Sequence[Mapping[str, float]]) -> bool:
+def _stands_still(measured: Sequence[Mapping[str, float]], plateau: int) -> bool:
+    if len(measured) < plateau:
+        return False
     disagreement, agreement = ([each[key] for each in measured] for key in ("disagreement", "agreement"))
     moved = max(disagreement) - min(disagreement) > 0.05 * sum(disagreement) / len(disagreement)
     return not moved and agreement[-1] < 0.5 and agreement[-1] - agreement[0] < 0.01

@@ -7,6 +7,8 @@ this version of XLA does not know raises instead of aborting the process, as it 
 import ast
 import gc
 import os
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,7 @@ QUICK_TO_COMPILE: Options = {"xla_backend_optimization_level": 0}
 """For programs that run once."""
 
 OFF = "off"
+UNREADABLE = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 
 
 def wake(cache: str = "") -> None:
@@ -92,8 +95,27 @@ def keep_programs(directory: str) -> None:
     """
     if directory == OFF:
         jax.config.update("jax_enable_compilation_cache", False)
-    elif directory or not jax.config.jax_compilation_cache_dir:
+        return
+    if directory or not jax.config.jax_compilation_cache_dir:
         jax.config.update("jax_compilation_cache_dir", directory or str(user_cache()))
+    if warnings.showwarning is not _show:
+        _shown_by.append(warnings.showwarning)
+        warnings.showwarning = _show
+
+
+_shown_by: list[Callable[..., None]] = []
+
+
+def _show(message: Warning | str, *arguments: Any, **named: Any) -> None:
+    """A warning; but a kept program that JAX cannot read is removed, without a word.
+
+    A kill, or a full disk, leaves such a one. JAX then compiles anew, and keeps what it gets if none is in the way.
+    """
+    if unreadable := UNREADABLE.match(str(message)):
+        for path in Path(jax.config.jax_compilation_cache_dir).glob(f"{unreadable[1]}-*"):
+            path.unlink(missing_ok=True)
+    else:
+        _shown_by[-1](message, *arguments, **named)
 
 
 def user_cache() -> Path:

@@ -28,36 +28,46 @@ def conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, ch
         best = {name: judges.at_end(name, best.variables) for name, best in now.best.items()}
         now = progress.add_to_best(now._replace(last=last), best)
     progress.save(checkpoints, now)
-    if now.ending or _epoch(run, now) % run.config.sample_every_epochs == 0:
-        recorder.draw(now)  # while the checkpoint is written
+    draw(run, now, recorder)  # while the checkpoint is written
     checkpoints.wait()  # nothing is reported that a kill could undo
     recorder.report(now, teacher_top1=judges.teacher_top1)
     report_evaluation(run, now, _epoch(run, now), now.last)
     return now
 
 
+def draw(run: Run, now: Progress, recorder: Recorder) -> None:
+    """What the generator makes after an evaluation, of every so many epochs and at the end."""
+    if now.ending or _epoch(run, now) % run.config.sample_every_epochs == 0:
+        recorder.draw(now)
+
+
 def evaluation_due(run: Run, now: Progress) -> bool:
-    """After every so many epochs, and at the end; again where it is the end by settings that have changed since."""
+    """After every so many epochs, and at the end; once, but for an end that forced settings put where none was."""
     epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
-    if now.evaluated == now.round:
-        return ending(run, now) is not None and now.ending is None
     at_an_end = epoch > 0 and not rest and epoch % run.config.evaluation.every_epochs == 0
-    return at_an_end or now.round == run.schedule.rounds
+    if now.round == run.schedule.rounds:
+        return now.evaluated != now.round or now.ending is None
+    return now.evaluated != now.round and at_an_end
 
 
 def ending(run: Run, now: Progress) -> str | None:
-    """Why the run is finished, which it is after an evaluation only; None where it goes on."""
+    """Why the run is over with the evaluation that was just made; None where it goes on."""
     if now.round == run.schedule.rounds:
         return "all rounds are played"
-    if now.evaluated != now.round:
-        return None
-    patience = run.config.schedule.patience * run.config.evaluation.every_epochs * run.schedule.rounds_in_epoch
-    best = progress.best_round(now)
-    if patience and best is not None and now.round - best >= patience:
-        return f"no student got better in {run.config.schedule.patience} evaluations"
+    patience = run.config.schedule.patience
+    if patience and now.no_better >= patience and any(now.last.values()):
+        return f"no student got better in {patience} evaluations"
     if run.config.collapse.stop and now.collapsed:
         return f"the game collapsed ({', '.join(now.collapsed)})"
     return None
+
+
+def is_over(run: Run, now: Progress) -> bool:
+    """Whether a run that is resumed was over with its last evaluation, and is so with the settings of now.
+
+    Settings that would end it only now have their say at the next evaluation.
+    """
+    return now.evaluated == now.round and now.ending is not None and ending(run, now) is not None
 
 
 def _epoch(run: Run, now: Progress) -> int:

@@ -15,6 +15,8 @@ from typing import Any
 
 from akd_jax.errors import InputError
 
+SCRATCH = ".akd_new"
+
 
 def write_text(path: Path, text: str) -> None:
     """As `write_bytes`."""
@@ -36,25 +38,42 @@ def write_bytes(path: Path, data: bytes) -> None:
 def new_directory(directory: Path) -> Iterator[Path]:
     """A directory to fill, beside the goal; it takes the goal's place at the end, unless something was raised.
 
-    What processes left there that were killed is removed.
+    Processes that were killed meanwhile are tidied up after, as `tidy` does it.
     """
     directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = f".{directory.name}.", ".akd_new"
-    for left in directory.parent.glob(f"{glob.escape(prefix)}*{suffix}"):
-        with _claimed(left) as dead:
-            if dead:
-                shutil.rmtree(left)
+    tidy(directory.parent, glob.escape(directory.name))
     with (
-        tempfile.TemporaryDirectory(dir=directory.parent, prefix=prefix, suffix=suffix) as scratch,
+        tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.", suffix=SCRATCH) as scratch,
         _claimed(Path(scratch)),
     ):
-        new = Path(scratch) / "new"
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
         new.mkdir()
         yield new
-        if directory.exists():
-            os.rename(directory, Path(scratch) / "old")
-        os.rename(new, directory)
+        try:
+            if directory.exists():
+                os.rename(directory, old)
+            os.rename(new, directory)
+        except BaseException:
+            if old.exists() and not directory.exists():
+                os.rename(old, directory)
+            raise
+
+
+def tidy(directory: Path, goals: str = "*") -> None:
+    """Removes what killed processes left in `directory` of the new directories that they filled there.
+
+    goals: pattern of the names that those were to have. One that was killed while the old directory gave way to the
+    new has the new, which was whole, put in its place.
+    """
+    for left in directory.glob(f".{goals}.*{SCRATCH}"):
+        with _claimed(left) as dead:
+            if not dead:
+                continue
+            goal = directory / left.name.removesuffix(SCRATCH).rpartition(".")[0].removeprefix(".")
+            if (left / "old").exists() and not goal.exists():
+                os.rename(left / "new", goal)
+            shutil.rmtree(left)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from akd_jax import compilation, dispatch, files, metrics, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.conclusion import conclude, ending, evaluation_due
+from akd_jax.conclusion import conclude, draw, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.errors import InputError, OutOfMemoryError, SavedStateError, StoppedError
@@ -41,14 +41,17 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
             return
         directory.mkdir(parents=True, exist_ok=True)
         with signals.awaited() as request, workdir.locked(directory):
+            workdir.check(directory, config, run.teacher_info.digest, force=force)  # another may have begun meanwhile
             now, damaged = _where_it_stopped(run, progress.fresh(state))
             del state  # or the first players would lie beside those of a resumed run
             # Only now: settings that cannot go on from the checkpoint have left the run as it was.
             for round in damaged:  # or they would be in the way of those to come
                 files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
-            files.write_json(directory / workdir.CONFIG, to_dict(config))
-            teacher_files.write_info(directory, run.teacher_info)
-            if not _reported(run, now):
+            if _reported(run, now):
+                say("all of it was done before: nothing is played, measured or changed")
+            else:
+                files.write_json(directory / workdir.CONFIG, to_dict(config))
+                teacher_files.write_info(directory, run.teacher_info)
                 with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
                     _play(run, now, checkpoints, request)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
@@ -82,7 +85,7 @@ def _where_it_stopped(run: Run, start: Progress) -> tuple[Progress, list[int]]:
 def _reported(run: Run, now: Progress) -> bool:
     """Whether the run is at its end, and summary.json tells of it: a kill may have come between the two."""
     summary = run.directory / workdir.SUMMARY
-    if ending(run, now) is None or not summary.exists():
+    if not is_over(run, now) or not summary.exists():
         return False
     told = files.read_json(summary)
     return told["finished"] and told["rounds"] == now.round
@@ -122,23 +125,23 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
     judges = evaluation(run)
     report_teacher(judges)
     programs = {}
-    for turn in run.experiment.method.turns if ending(run, now) is None else ():
+    over, due = is_over(run, now), evaluation_due(run, now)
+    evaluated = now.evaluated == now.round and not due
+    for turn in run.experiment.method.turns if not over and now.round < run.schedule.rounds else ():
         give_way()
         programs[turn] = dispatch.compile_turn(run, turn, now.state)
     give_way()
     announce_cost(run, programs, after=now.round)
-    due = evaluation_due(run, now)
     with (
-        Recorder(run, after=now.round, evaluated=not due) as recorder,
+        Recorder(run, after=now.round, evaluated=evaluated) as recorder,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
-        if due:
-            now = conclude(run, now, judges, recorder, checkpoints)
-        elif now.evaluated == now.round:  # as of this checkpoint, whatever a kill left undone
-            now = now._replace(ending=ending(run, now))  # None where a run that was over goes on
+        if evaluated:  # what a kill may have left undone after it was saved
+            now = now._replace(ending=now.ending if over else None)
             recorder.report(now, teacher_top1=judges.teacher_top1)
-            if now.ending:
-                recorder.draw(now)
+            draw(run, now, recorder)
+        elif due:
+            now = conclude(run, now, judges, recorder, checkpoints)
         saved, paces = time.monotonic(), {}
         while not now.ending:
             give_way()

@@ -71,7 +71,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-        known = isinstance(row, dict) and "round" in row
+        known = isinstance(row, dict) and {"kind", "round"} <= row.keys()
     except ValueError:
         known = False
     if not known:

@@ -26,7 +26,8 @@ class Best(NamedTuple):
 class Progress(NamedTuple):
     """state: of the game. best: each student's.
 
-    evaluated: the round of the last evaluation, None before the first. Of that one: last, student -> {split: its
+    evaluated: the round of the last evaluation, None before the first. no_better: how many evaluations, up to it, have
+    measured the students since one of them was better than ever before. Of the last one: last, student -> {split: its
     measures}; generator, student -> measures of what the generator draws (`collapse.measure`); collapsed, what had
     collapsed by then; ending, why the run was over with it, None where it was to go on.
     skipped: kind of step and turn -> how many, up to now, were left out in a row since they were not finite.
@@ -44,6 +45,7 @@ class Progress(NamedTuple):
     skipped: Mapping[str, int]
     collapsed: tuple[str, ...]
     evaluated: int | None
+    no_better: int
     ending: str | None
 
     @property
@@ -55,7 +57,8 @@ def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
     best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
     spent = {"seconds": 0.0, "teacher_queries": 0, "flops": 0}
-    return Progress(state, best, last={}, generator={}, skipped={}, collapsed=(), evaluated=None, ending=None, **spent)
+    nothing = {"last": {}, "generator": {}, "skipped": {}, "collapsed": ()}
+    return Progress(state, best, evaluated=None, no_better=0, ending=None, **nothing, **spent)
 
 
 def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
@@ -74,7 +77,9 @@ def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]
         old = best[name].measures.get(first)
         if old is None or splits[first]["top1"] > old["top1"]:
             best[name] = Best(_copied(progress.state.students[name].variables), progress.round, splits)
-    return progress._replace(best=best)
+    bettered = any(best[name] is not progress.best[name] for name in best)
+    no_better = 0 if bettered else progress.no_better + any(measured.values())
+    return progress._replace(best=best, no_better=no_better)
 
 
 def add_to_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]) -> Progress:
@@ -83,11 +88,6 @@ def add_to_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures
         name: old._replace(measures={**old.measures, **measured.get(name, {})}) for name, old in progress.best.items()
     }
     return progress._replace(best=best)
-
-
-def best_round(progress: Progress) -> int | None:
-    """The last round at which a student was better than ever before; None where none has been measured."""
-    return max((best.round for best in progress.best.values() if best.measures), default=None)
 
 
 def save(checkpoints: Checkpoints, progress: Progress) -> None:

@@ -1,11 +1,13 @@
 """Pictures of a run: grids of images and curves."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from akd_jax import files
 from akd_jax.metrics import Row
 
 
@@ -30,7 +32,9 @@ def save_png(path: Path, pixels: np.ndarray, scale: int = 1) -> None:
     """uint8 [H, W, C], C 1 or 3, each pixel `scale` wide."""
     grey = pixels.shape[-1] == 1
     image = Image.fromarray(pixels[..., 0] if grey else pixels)
-    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(path)
+    picture = io.BytesIO()
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(picture, "PNG")
+    files.write_bytes(path, picture.getvalue())
 
 
 def save_samples(directory: Path, pixels: np.ndarray) -> None:
@@ -62,4 +66,6 @@ def save_curves(path: Path, rows: Sequence[Row]) -> None:
         axes.set(xlabel="round", title=title)
         if axes.lines:
             axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    files.write_bytes(path, picture.getvalue())

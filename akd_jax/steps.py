@@ -27,13 +27,19 @@ def guarded(step: Step, name: str) -> Step:
             if moved := [new for new, old in zip(stats, stats_before[player], strict=True) if new is not old]:
                 # The norm, since XLA works a mere sum out anew in the kernel of each of the state's arrays; a root is
                 # too dear for that. Programs are half as large, and load from the cache in half the time.
-                squares = sum(jnp.vdot(leaf, leaf) for leaf in moved)
-                faults[f"batch statistics of {player}"] = ~jnp.isfinite(jnp.sqrt(squares))
+                faults[f"batch statistics of {player}"] = ~jnp.isfinite(jnp.sqrt(_sum_of_squares(moved)))
         taken = ~jnp.stack([*faults.values()]).any()
         kept = jax.tree.map(lambda new, old: new if new is old else jnp.where(taken, new, old), after, state)
         return kept, metrics | {f"{name}_faults": faults}
 
     return tried
+
+
+# The same number: products are quicker on the CPU, and a call of a library each elsewhere.
+_sum_of_squares = by_platform(
+    lambda leaves: sum(jnp.vdot(leaf, leaf) for leaf in leaves),
+    lambda leaves: sum(jnp.square(leaf).sum() for leaf in leaves),
+)
 
 
 def _quantities(metrics: Metrics) -> list[tuple[str, Array]]:

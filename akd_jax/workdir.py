@@ -34,7 +34,11 @@ FREE_TO_CHANGE = (
     "schedule.patience",
     "schedule.save_minutes",
     "schedule.max_skipped",
-    "evaluation.",
+    "evaluation.data_dir",
+    "evaluation.splits",
+    "evaluation.final_splits",
+    "evaluation.every_epochs",
+    "evaluation.batch_size",
     "collapse.",
     "compilation.cache",
 )
@@ -58,8 +62,7 @@ def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) 
     """Raises InputError where `directory` cannot be written, or holds a run with other settings or teacher."""
     check_writable(directory, "--workdir")
     if not (directory / CONFIG).exists():
-        # A run that was killed before it wrote its settings has left this much.
-        others = [p.name for p in directory.glob("*") if p.name != CHECKPOINTS and not p.name.startswith(".")]
+        others = [path.name for path in directory.glob("*") if not path.name.startswith(".")]
         if others:
             raise InputError(f"{directory} is no run, and not empty ({others[0]}, ...): give another --workdir")
         return

@@ -66,3 +66,9 @@ def test_limits():
 def test_plateau(history, stands):
     assert detect(history, **LIMITS) == (("plateau of s",) if stands else ())
     assert detect(history, **LIMITS | {"plateau": 0}) == ()
+
+
+def test_a_row_that_was_taken_out_is_no_evaluation():
+    still = {"diversity": 9.0, "label_entropy": 0.9, "disagreement": 0.5, "agreement": 0.2}
+    history = [{"a": still, "b": still}, {"a": still}, {"a": still, "b": still}]
+    assert detect(history, **LIMITS) == ("plateau of a",)

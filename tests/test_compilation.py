@@ -1,5 +1,7 @@
 """XLA's options, asked for and at hand, and the cache of programs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -68,3 +70,19 @@ def test_programs_are_kept_where_it_is_said(own_cache, monkeypatch):
     assert Path(jax.config.jax_compilation_cache_dir) == Path("/cache/akd_jax")
     compilation.keep_programs("off")
     assert not jax.config.jax_enable_compilation_cache
+
+
+def test_a_kept_program_that_was_cut_short_is_replaced(own_cache, tmp_path):
+    """By the process that cannot read it; a kill while it was written leaves such a one."""
+    code = (
+        "import sys, jax; from akd_jax import compilation; compilation.wake(sys.argv[1]); "
+        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0); jax.jit(lambda x: x + 1)(1.0)"
+    )
+    command = [sys.executable, "-W", "always", "-c", code, tmp_path]
+    subprocess.run(command, check=True)
+    kept = {path: path.read_bytes() for path in tmp_path.glob("jit_*-cache")}
+    for path, content in kept.items():
+        path.write_bytes(content[: len(content) // 2])
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert kept and ended.stderr == ""
+    assert all(len(path.read_bytes()) == pytest.approx(len(content), rel=0.1) for path, content in kept.items())

@@ -6,12 +6,15 @@ import shutil
 import signal
 
 import pytest
-from outcomes import rows
+from commands import contents
+from damage import DAMAGES
+from outcomes import names, rows
 from stage import STUDENTS, Stage
 
 from akd_jax import dispatch, progress, saved_run
 from akd_jax.config import CollapseConfig
 from akd_jax.errors import StoppedError
+from akd_jax.recorder import Recorder
 
 NAME = STUDENTS[0]
 
@@ -131,36 +134,91 @@ def refusing(*_):
     raise KeyError("nothing was played")
 
 
-def test_a_run_that_is_over_by_the_settings_of_now_is_measured_at_its_end(stage, tmp_path, monkeypatch):
-    """Once, and what its students were at their best too."""
-    found, asked = iter([0.5, 0.4, 0.4, 0.4]), []
+def judging(*found, split="test"):
+    """Judges that find this top-1 of the student, an evaluation each, and a game that goes well."""
+    left = iter(found)
 
     def judge(name, variables):
-        return {"validation": {"top1": next(found), "agreement": 0.5, "loss": 1.0}}
+        return {split: {"top1": next(left), "agreement": 0.5, "loss": 1.0}} if split else {}
 
-    def examiner(name, variables):
-        asked.append(name)
-        return {"test": {"top1": 0.3, "agreement": 0.5, "loss": 1.0}}
+    return drawing(*[9.0] * 9) | {"during": judge, "at_end": lambda name, variables: {}}
 
-    judges = drawing(9.0, 9.0, 9.0, 9.0) | {"during": judge, "at_end": examiner}
+
+def told(directory):
+    """(rounds, why the run is over)."""
+    summary = json.loads((directory / "summary.json").read_text())
+    return summary["rounds"], summary["ending"]
+
+
+def test_settings_that_would_end_a_run_wait_for_its_next_evaluation(stage, tmp_path, monkeypatch):
+    """What was measured stays as it was, and no rounds are asked for that nobody compiled."""
     with pytest.raises(StoppedError, match="after round 3"):
-        stage.train(tmp_path, play=stopping_after(3), judges=judges)
+        stage.train(tmp_path, play=stopping_after(3), judges=judging(0.5, 0.4))
     shutil.rmtree(tmp_path / "checkpoints" / "3")
-    with monkeypatch.context() as patch, pytest.raises(KeyError):  # killed after the evaluation, before the checkpoint
-        patch.setattr(progress, "save", refusing)
-        stage.train(tmp_path, play=refusing, judges=judges, patience=1)
-    asked.clear()
-    for _ in range(2):
-        stage.train(tmp_path, play=refusing, judges=judges, patience=1)
-        summary = json.loads((tmp_path / "summary.json").read_text())
-        assert (summary["rounds"], summary["finished"]) == (2, True) and "no student got better" in summary["ending"]
-        assert summary["students"][NAME]["last"].keys() == {"validation", "test"}
-        assert summary["students"][NAME]["best"]["test"]["round"] == 1
-    assert asked == [NAME, NAME]
+    measured = [row for row in rows(tmp_path) if row["kind"] == "eval"]
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(stop=True)))
+    with pytest.raises(KeyError):
+        stage.train(tmp_path, play=refusing, judges=judging(), patience=1)
+    stage.train(tmp_path, judges=judging(0.3), patience=1)
+    assert told(tmp_path) == (3, "no student got better in 1 evaluations")
+    assert [row for row in rows(tmp_path) if row["kind"] == "eval"][:2] == measured
+    stage.train(tmp_path, play=refusing, judges=judging(), patience=1)  # it is over
+    stage.train(tmp_path, judges=judging(0.2))
+    assert told(tmp_path) == (4, "all rounds are played")
+
+
+def test_patience_counts_evaluations_that_measured(stage, tmp_path, monkeypatch):
+    stage.train(tmp_path / "blind", judges=judging(split=""), patience=1)
+    assert told(tmp_path / "blind")[0] == 4
+    every = dataclasses.replace(stage.config.evaluation, every_epochs=2)
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(stage, "config", dataclasses.replace(stage.config, evaluation=every))
+        stage.train(tmp_path / "seen", play=stopping_after(3), judges=judging(0.5), patience=2)
+    stage.train(tmp_path / "seen", judges=judging(0.4, 0.3), patience=2)
+    assert told(tmp_path / "seen")[0] == 4
+
+
+def test_no_run_is_finished_before_its_last_evaluation(stage, tmp_path):
+    """Although an older summary.json says so: of a finished run whose checkpoint was damaged afterwards."""
+    stage.train(tmp_path, judges=judging(0.1, 0.2, 0.3, 0.9))
+    DAMAGES["no record"](tmp_path / "checkpoints" / "4")
+    with pytest.raises(StoppedError, match="after round 4"):
+        stage.train(tmp_path, play=stopping_after(4), judges=judging())
+    stage.train(tmp_path, play=refusing, judges=judging(0.9))
+    assert [row["round"] for row in rows(tmp_path) if row["kind"] == "eval"] == [1, 2, 3, 4]
     saved = saved_run.read(tmp_path).progress
-    assert saved.ending == summary["ending"] and "test" in saved.best[NAME].measures
-    evaluations = [(row["round"], row["split"]) for row in rows(tmp_path) if row["kind"] == "eval"]
-    assert evaluations == [(1, "validation"), (2, "validation"), (2, "test")]
+    assert (saved.evaluated, saved.best[NAME].round, saved.ending) == (4, 4, "all rounds are played")
+
+
+def test_a_finished_run_keeps_its_settings(stage, tmp_path, monkeypatch, capsys):
+    stage.train(tmp_path, judges=judging(0.1, 0.2, 0.3, 0.9))
+    before = contents(tmp_path)
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, samples=9, sample_every_epochs=1))
+    stage.train(tmp_path, play=refusing, judges=judging())
+    assert contents(tmp_path) == before
+    assert "all of it was done before: nothing is played, measured or changed" in capsys.readouterr().out
+
+
+def test_what_was_measured_and_not_saved_is_measured_when_the_settings_of_now_want_it(stage, tmp_path, monkeypatch):
+    """Saved by a signal, evaluated on resumption, and killed before that was saved."""
+    with pytest.raises(StoppedError, match="after round 1"):
+        stage.train(tmp_path, play=stopping_after(1), judges=judging())
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(progress, "save", refusing)
+        stage.train(tmp_path, judges=judging(0.5))
+    every = dataclasses.replace(stage.config.evaluation, every_epochs=2)
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, evaluation=every))
+    stage.train(tmp_path, judges=judging(0.6, 0.7))
+    assert [row["round"] for row in rows(tmp_path) if row["kind"] == "eval"] == [2, 4]
+
+
+def test_what_a_kill_left_undrawn_is_drawn(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, sample_every_epochs=1))
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(Recorder, "draw", refusing)
+        stage.train(tmp_path, judges=judging(0.5))
+    stage.train(tmp_path, judges=judging(*[0.5] * 4))
+    assert names(tmp_path / "samples") == {f"round_{round:06d}.png" for round in (1, 2, 3, 4)}
 
 
 def test_a_plateau_is_told_of_also_over_a_resumption(stage, tmp_path, monkeypatch, capsys):

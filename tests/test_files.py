@@ -46,6 +46,49 @@ def test_set_aside(tmp_path):
     assert not (tmp_path / "5").exists()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_was_there_comes_back_where_the_new_cannot_take_its_place(tmp_path, monkeypatch, error):
+    (tmp_path / "goal").mkdir()
+    (tmp_path / "goal" / "old").write_text("")
+    rename, calls = os.rename, []
+
+    def refusing(*where):
+        calls.append(where)
+        if len(calls) == 2:
+            raise error
+        rename(*where)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    with pytest.raises(error), files.new_directory(tmp_path / "goal"):
+        pass
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["goal", "goal/old"]
+
+
+REPLACING = """
+import os, signal, sys
+from pathlib import Path
+from akd_jax import files
+
+def rename(*where):
+    moved(*where)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+moved, os.rename = os.rename, rename
+with files.new_directory(Path(sys.argv[1])) as new:
+    (new / "whole").write_text("")
+"""
+
+
+def test_a_kill_between_the_old_and_the_new(tmp_path):
+    """The old had given way."""
+    goal = tmp_path / "goal"
+    goal.mkdir()
+    assert subprocess.run([sys.executable, "-c", REPLACING, goal], check=False).returncode == -9
+    assert not goal.exists()
+    files.tidy(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["goal", "goal/whole"]
+
+
 FILLING = """
 import sys, time
 from pathlib import Path

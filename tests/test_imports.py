@@ -45,7 +45,7 @@ ARROWS = {
     "experiment": "compilation config errors methods models objectives optimizers teacher types",
     "metrics": "errors files",
     "data": "convert digits errors files",
-    "report": "metrics",
+    "report": "files metrics",
     "workdir": "config config_dict errors files",
     "progress": "checkpoint errors evaluate types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",

@@ -42,7 +42,7 @@ def test_rewind(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
-@pytest.mark.parametrize("line", ["\0" * 20, '{"kind": "tra', "[1]", '{"kind": "train"}', "7"])
+@pytest.mark.parametrize("line", ["\0" * 20, '{"kind": "tra', "[1]", '{"kind": "train"}', '{"round": 2}', "7"])
 def test_a_damaged_line_is_named(tmp_path, line):
     path = tmp_path / "metrics.jsonl"
     metrics.append(path, rows(1))

@@ -25,11 +25,11 @@ def after(now, round, value, top1, split="test"):
 
 def test_the_best_is_the_first_of_the_highest():
     now = progress.fresh(at(0, 7.0))
-    assert progress.best_round(now) is None and now.best["s"].variables.params == 7
+    assert now.best["s"].measures == {} and now.best["s"].variables.params == 7
     for round, top1 in ((1, 0.5), (2, 0.75), (3, 0.75), (4, 0.25)):
         now = after(now, round, float(round), top1)
     assert now.best["s"].variables.params == 2 and now.best["s"].measures == {"test": {"top1": 0.75}}
-    assert progress.best_round(now) == now.best["s"].round == 2
+    assert (now.best["s"].round, now.no_better) == (2, 2)
 
 
 def test_the_best_is_in_every_checkpoint(tmp_path):
@@ -46,13 +46,15 @@ def test_the_best_is_in_every_checkpoint(tmp_path):
 
 def test_a_best_on_another_split_is_no_measure_to_beat():
     now = after(after(progress.fresh(at(0)), 1, 1.0, 0.75), 2, 2.0, 0.5, split="validation")
-    assert now.best["s"].measures == {"validation": {"top1": 0.5}} and progress.best_round(now) == 2
+    assert now.best["s"].measures == {"validation": {"top1": 0.5}}
+    assert (now.best["s"].round, now.no_better) == (2, 0)
 
 
 def test_without_data_a_best_stays():
-    """Also one that was measured before the data went away."""
-    assert progress.best_round(after(progress.fresh(at(0)), 1, 1.0, 0.5, split="")) is None
-    assert progress.best_round(after(after(progress.fresh(at(0)), 1, 1.0, 0.5), 2, 2.0, 0.9, split="")) == 1
+    """Also one that was measured before the data went away; and evaluations that measure nothing do not count."""
+    assert after(progress.fresh(at(0)), 1, 1.0, 0.5, split="").best["s"].measures == {}
+    now = after(after(progress.fresh(at(0)), 1, 1.0, 0.5), 2, 2.0, 0.9, split="")
+    assert (now.best["s"].round, now.no_better) == (1, 0)
 
 
 def test_a_measure_that_is_not_finite_evicts_no_best():

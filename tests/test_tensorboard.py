@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,23 @@ def test_an_interruption_loses_nothing(tmp_path):
         written.append([train_row(1)])
         raise KeyboardInterrupt
     assert ("train/wide/student_loss", 1) in shown(tmp_path)
+
+
+def test_a_kill_loses_nothing_that_was_appended(tmp_path):
+    written = tensorboard.Events(tmp_path, after=0)
+    written.append([train_row(1)])
+    assert ("train/wide/student_loss", 1) in shown(tmp_path)  # although it was not closed
+    written.close()
+
+
+def test_a_full_disk_is_an_error_at_once(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full, a disk without room")
+    with closing(tensorboard.Events(tmp_path, after=0)) as written, open("/dev/full", "wb", 0) as full:
+        mine, written._writer._py_recordio_writer._writer = written._writer._py_recordio_writer._writer, full
+        with pytest.raises(OSError, match="No space left"):
+            written.append([train_row(1)])
+        written._writer._py_recordio_writer._writer = mine
 
 
 def test_without_the_library(tmp_path, monkeypatch):
