@@ -41,15 +41,13 @@ def _benchmark(arguments: list[str]) -> None:
     report.check(flags.json, "--json", ".json")
     report.check(flags.plot, "--plot", ".png")
 
+    how = {"threads": flags.threads, "samples": samples, "patience": 1 if flags.quick else machine.PATIENCE}
     try:
         measured = {
             "machine": machine.facts(),
             "threads": flags.threads,
             "matmul_flops_per_second": _peak(games[0], flags.threads),
-            "games": {
-                game: side_by_side.measure(game, variants, threads=flags.threads, samples=samples, say=_say)
-                for game in games
-            },
+            "games": {game: side_by_side.measure(game, variants, **how, say=_say) for game in games},
         }
     except (Disagreement, Failed) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")

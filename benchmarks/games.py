@@ -48,6 +48,7 @@ GAMES = {
             "adversarial.student_steps": 3,
             "student_optimizer.schedule": "constant",  # as PyTorch's side has it
             "generator_optimizer.schedule": "constant",
+            "compilation.options": ("xla_backend_optimization_level=0",),  # quick to compile, and slow
         },
     ),
 }

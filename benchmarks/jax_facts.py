@@ -56,7 +56,9 @@ def _of_program(table: Table) -> Array:
     """By the program that training runs."""
     (turn,) = table.experiment.method.turns.values()
     given = *arguments(table), jnp.int32(ROUNDS)
-    _, metrics = compiled(run_rounds_up_to(turn.round, ROUNDS), *given, options=compilation.options())(*given)
+    _, metrics = compiled(
+        run_rounds_up_to(turn.round, ROUNDS), *given, options=compilation.options(table.config.compilation.options)
+    )(*given)
     (of_students,) = metrics["student_loss"].values()
     return jnp.stack([of_students, metrics["generator_loss"]], 1).ravel()
 
@@ -81,7 +83,7 @@ def compile_seconds(config: Config, start: Path) -> dict[str, float]:
     compilation.keep_programs(str(start / "programs"))
     table = lay(config)
     (turn,) = table.experiment.method.turns.values()
-    options = compilation.options()
+    options = compilation.options(table.config.compilation.options)
     jax.block_until_ready(table[2:])
     most = config.schedule.rounds_per_epoch
     started = time.perf_counter()

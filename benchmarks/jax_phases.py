@@ -26,7 +26,7 @@ Play = Callable[[], object]
 def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], Play]]:
     """Name -> makes what is timed, compiled. A play is as many of the phase as `games.times` says."""
     table = games.lay(config)
-    options = compilation.options()
+    options = compilation.options(table.config.compilation.options)
     if variant == "flax":
         return _stepwise(plain(table), {}, donate=())
     if variant == "jax_stepwise":

@@ -13,7 +13,7 @@ QUIET = 0.12
 """Cores that others may keep busy while a sample is taken."""
 
 PATIENCE = 4
-"""How often a sample is taken at most until one is quiet."""
+"""How often a sample is taken at most until one is quiet, where it matters how fast things are."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -35,13 +35,13 @@ def facts() -> dict[str, object]:
     }
 
 
-def quietest(sample: Callable[[], float], pid: int) -> tuple[float, float]:
-    """(a sample, cores that others kept busy meanwhile): the first that is QUIET, or the quietest of PATIENCE.
+def quietest(sample: Callable[[], float], pid: int, *, patience: int = PATIENCE) -> tuple[float, float]:
+    """(a sample, cores that others kept busy meanwhile): the first that is QUIET, or the quietest of `patience`.
 
     pid: of the process that is measured.
     """
     best = None
-    for _ in range(PATIENCE):
+    for _ in range(patience):
         started, busy, own = time.monotonic(), busy_seconds(), process_seconds(pid)
         value = sample()
         spent = process_seconds(pid) - own

@@ -87,7 +87,9 @@ def workers(variants: Sequence[str], *arguments: Any) -> Iterator[dict[str, Work
             worker.close()
 
 
-def measure(game: str, variants: Sequence[str], *, threads: int, samples: int, say: Say) -> dict[str, Any]:
+def measure(
+    game: str, variants: Sequence[str], *, threads: int, samples: int, patience: int, say: Say
+) -> dict[str, Any]:
     """All of one game: agreement in a smaller one, compile times, peak memory, times.
 
     Raises Disagreement where a variant plays another game.
@@ -101,7 +103,7 @@ def measure(game: str, variants: Sequence[str], *, threads: int, samples: int, s
         compiling = _compile_seconds(game, start, threads)
         say(f"{game}: {', '.join(f'{how} {_parts(parts)}' for how, parts in compiling.items())}")
         with workers(variants, game, start, threads) as made:
-            rows, memory = _sampled(made, samples, say, game)
+            rows, memory = _sampled(made, samples, patience, say, game)
     return {"losses_apart": apart, "flops": flops, "compile_seconds": compiling, "peak_memory": memory, "rows": rows}
 
 
@@ -137,7 +139,7 @@ def _parts(seconds: dict[str, float]) -> str:
 
 
 def _sampled(
-    made: dict[str, Worker], samples: int, say: Say, game: str
+    made: dict[str, Worker], samples: int, patience: int, say: Say, game: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """(phase -> variant -> summary of its samples, variant -> bytes at most while it played rounds)."""
     phases = {variant: worker.ask("phases") for variant, worker in made.items()}
@@ -149,7 +151,7 @@ def _sampled(
         for number in range(samples * OFTEN.get(phase, 1)):
             for variant in _rotated(list(players), number):
                 ask = partial(players[variant].ask, "sample", phase=phase, count=counts[variant])
-                taken[variant].append(machine.quietest(ask, players[variant].pid))
+                taken[variant].append(machine.quietest(ask, players[variant].pid, patience=patience))
         rows[phase] = {variant: summary(values, taken[REFERENCE]) for variant, values in taken.items()}
         if not memory:  # after the first phase, which is the round
             memory = {variant: worker.ask("memory") for variant, worker in players.items()}

@@ -1,5 +1,10 @@
 """What all tests share."""
 
+import os
+
+# Programs that are quick to compile, and slow, since nearly all here play a few rounds of something tiny. Before JAX.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+
 import jax
 import pytest
 

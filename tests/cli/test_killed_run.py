@@ -83,12 +83,16 @@ def whole(start, tmp_path_factory):
     return whole
 
 
-@pytest.mark.parametrize("game", GAMES, ids=lambda game: " ".join(game[-3:-1]))
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+SLOWLY = [pytest.param(game, 20, marks=pytest.mark.slow) for game in GAMES]
+
+
+@pytest.mark.parametrize(
+    ("game", "kills"),
+    [(GAMES[0], 3), *SLOWLY],
+    ids=lambda value: str(value) if isinstance(value, int) else " ".join(value[-3:-1]),
+)
 def test_killed_at_random_moments(start, whole, tmp_path, game, kills):
     """No work of more than an epoch is lost, nothing has to be mended by hand, and the result is the same."""
-    if game is GAMES[0]:
-        kills = max(kills, 3)
     wanted, took = whole(game)
     draw = random.Random(kills)
     killed, done = tmp_path / "killed", 0

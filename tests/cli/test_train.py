@@ -11,7 +11,7 @@ import pytest
 from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, status
 from PIL import Image
 
-from akd_jax import dispatch, loop, metrics
+from akd_jax import dispatch, loop, metrics, progress
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
 
@@ -129,15 +129,23 @@ def test_early_stopping(tmp_path, capsys):
     assert json.loads((tmp_path / "summary.json").read_text())["rounds"] > summary["rounds"]
 
 
+GIVEN = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
+
+
 def test_a_student_begins_with_given_weights(tmp_path):
-    flags = ("--config.students=resnet18_8x_w8", f"--config.student_weights={CHECKPOINT}", "--config.schedule.epochs=0")
-    assert status(train, *GAME, *flags, "--workdir", tmp_path) == 0
+    assert status(train, *GAME, *GIVEN, "--workdir", tmp_path) == 0
     student = json.loads((tmp_path / "summary.json").read_text())["students"]["resnet18_8x_w8"]
     assert student["last"]["test"]["agreement"] == 1
 
 
-def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path):
-    (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir(parents=True)
+def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path, monkeypatch):
+    def killed(*_):
+        (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "save", killed)
+        assert status(train, *GAME, *GIVEN, "--workdir", tmp_path) == 130
     test_a_student_begins_with_given_weights(tmp_path)
 
 
