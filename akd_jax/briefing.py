@@ -23,10 +23,16 @@ def announce(config: Config) -> None:
 
 
 def introduce(run: Run) -> None:
-    """The networks, and what the teacher is about to look at."""
-    say(f"teacher {run.teacher_info.arch}: {run.teacher_info.parameters:,} parameters")
+    """The networks, and what they are about to look at."""
+    teacher = run.teacher_info
+    if teacher:
+        say(f"teacher {teacher.arch}: {teacher.parameters:,} parameters")
     for name, count in run.parameters.items():
-        say(f"student {name}: {count:,} parameters, {count / run.teacher_info.parameters:.1%} of the teacher's")
+        share = f", {count / teacher.parameters:.1%} of the teacher's" if teacher else ""
+        say(f"{'student ' if teacher else ''}{name}: {count:,} parameters{share}")
+    if run.lessons_info:
+        seen = run.lessons_info
+        say(f"{seen.images:,} labelled images to learn from, {seen.split} of {seen.data}")
     if run.options:
         say(f"XLA's options: {', '.join(f'{name}={value}' for name, value in run.options.items())}")
     if run.held.missing:
@@ -36,10 +42,11 @@ def introduce(run: Run) -> None:
         say(f"{images:,} labelled images to measure on")
 
 
-def report_teacher(judges: Evaluation) -> None:
-    """The teacher's own accuracy."""
+def report_teacher(run: Run, judges: Evaluation) -> None:
+    """The teacher's own accuracy, if there is one."""
     accuracy = ", ".join(f"{split} {100 * top1:.2f} %" for split, top1 in judges.teacher_top1.items())
-    say(f"teacher's top-1: {accuracy or 'not measured'}")
+    if run.teacher_info:
+        say(f"teacher's top-1: {accuracy or 'not measured'}")
 
 
 def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
@@ -66,7 +73,8 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
     )
     for name, splits in measured.items():
         parts = [
-            f"{split} top-1 {100 * values['top1']:.2f} %, agreement {100 * values['agreement']:.2f} %"
+            f"{split} top-1 {100 * values['top1']:.2f} %"
+            + (f", agreement {100 * values['agreement']:.2f} %" if "agreement" in values else "")
             for split, values in splits.items()
         ]
         if parts:

@@ -78,7 +78,7 @@ def _epoch(run: Run, now: Progress) -> int:
 def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorder) -> dict[str, Measures]:
     """Measures a student as it is and records what comes out."""
     started = time.monotonic()
-    measured = judge(name, now.state.students[name].variables)
+    measured = judge(name, now.state.students[name].deployed)
     seconds = time.monotonic() - started
     for split, measures in measured.items():
         if bad := [key for key, value in measures.items() if value is None]:
@@ -95,6 +95,8 @@ def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) ->
     """Looks at what the generator draws: records it, and says what has collapsed since the last time."""
     started = time.monotonic()
     measured = judges.generator(now.state)
+    if not measured:
+        return now
     seconds = time.monotonic() - started
     recorder.add(
         metrics.generator_rows(measured, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds)

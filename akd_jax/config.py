@@ -31,9 +31,11 @@ def _check_counts(config: Any, *keys: str) -> None:
 class TeacherConfig:
     """The frozen teacher.
 
-    path: a directory that convert_teacher wrote, or a PyTorch checkpoint, which is converted on the way in.
+    path: a directory that convert_teacher or train_teacher wrote, or a PyTorch checkpoint, which is converted on the
+      way in; "" for none, where the method can do without.
     arch, mean, std: for a PyTorch checkpoint only (a directory knows its own): a name of MODELS, and the constants of
-      (x / 255 - mean) / std that its training images were normalised with, one a channel.
+      (x / 255 - mean) / std that its training images were normalised with, one a channel. Without a teacher the
+      students' images are normalised with them.
     """
 
     path: str
@@ -63,15 +65,18 @@ class GeneratorConfig:
 class RateConfig:
     """learning_rate: its peak. schedule: "constant"; "cosine" down to `final` times the peak at the run's end; or
     "multistep", a tenth from each of `milestones` on, which are shares of the run.
+    warmup: share of the run in which the rate first rises from 0 in a line; the schedule has what is left.
     """
 
     learning_rate: float
     schedule: str = "constant"
     final: float = 0.0
     milestones: tuple[float, ...] = ()
+    warmup: float = 0.0
 
     def __post_init__(self):
         _check_finite(self, 0, "learning_rate", "final")
+        _check("warmup", self.warmup, 0 <= self.warmup < 1, "a share of the run, in [0, 1)")
         names = ("constant", "cosine", "multistep")
         _check("schedule", self.schedule, self.schedule in names, f"one of {', '.join(names)}")
         _check(
@@ -84,10 +89,11 @@ class RateConfig:
 
 @dataclass(frozen=True)
 class SgdConfig(RateConfig):
-    """The students' optimizer."""
+    """The students' optimizer. nesterov: Nesterov's momentum instead of the plain one."""
 
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    nesterov: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -132,6 +138,35 @@ class AdversarialConfig:
         fits = self.student_steps % self.teacher_steps == 0
         _check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
         _check_finite(self, 0, "diversity_weight")
+        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+
+
+@dataclass(frozen=True)
+class SupervisedConfig:
+    """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
+
+    data: cifar10, cifar100, cifar100_coarse16, digits, or the path of an .npz or an image folder; its directory is
+      `evaluation.data_dir`. split: those that are learnt from. An epoch looks at each about once, in
+      `schedule.rounds_per_epoch` rounds of equally many steps.
+    crop: each image is shifted by up to so many pixels either way, black comes in from outside; 0 for never.
+    flip: whether half of the images are mirrored.
+    label_smoothing: share of the wanted probability that all classes share (Szegedy et al. 2016, arXiv:1512.00567).
+    distillation: weight in [0, 1] of T^2 KL(teacher || student) beside the labels' cross-entropy, which has the rest;
+      0 without a teacher. temperature: its T.
+    """
+
+    data: str = ""
+    split: str = "train"
+    crop: int = 4
+    flip: bool = True
+    label_smoothing: float = 0.0
+    distillation: float = 0.0
+    temperature: float = 4.0
+
+    def __post_init__(self):
+        _check("crop", self.crop, self.crop >= 0, "a whole number of pixels, at least 0")
+        _check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        _check("distillation", self.distillation, 0 <= self.distillation <= 1, "in [0, 1]")
         _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
 
 
@@ -229,6 +264,8 @@ class Config:
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
+    average: decay of a moving average of each student's weights, which is then what is measured and exported; 0 for
+      none. The supervised method has it.
     tensorboard: whether the metrics go to TensorBoard's events too.
     debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
       one that gave NaN first. Needs memory for a second copy of the players.
@@ -238,7 +275,7 @@ class Config:
     teacher: TeacherConfig
     students: tuple[str, ...]
     student_optimizer: SgdConfig
-    generator_optimizer: AdamConfig
+    generator_optimizer: AdamConfig = AdamConfig(1e-3)
     student_weights: tuple[str, ...] = ()
     method: str = "akd"
     seed: int = 0
@@ -247,10 +284,12 @@ class Config:
     dtype: str = "float32"
     samples: int = 64
     sample_every_epochs: int = 10
+    average: float = 0.0
     tensorboard: bool = False
     debug_nans: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
@@ -266,6 +305,7 @@ class Config:
             self.image_size >= 4 and self.image_size % 4 == 0,
             "a multiple of 4",
         )
+        _check("average", self.average, 0 <= self.average < 1, "in [0, 1)")
         _check("dtype", self.dtype, self.dtype in ("float32", "bfloat16"), "float32 or bfloat16")
         _check(
             "students",

@@ -31,7 +31,7 @@ def compile_turn(run: Run, turn: str, state: AKDState) -> Any:
     return compiled(
         run_rounds_up_to(run.experiment.method.turns[turn].round, run.schedule.rounds_per_epoch),
         state,
-        run.teacher_variables,
+        run.given,
         run.game_key,
         jnp.int32(0),
         options=run.options,
@@ -47,7 +47,7 @@ def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Re
     turn = run.experiment.method.turns[dispatch.turn]
     before = jax.tree.map(jnp.copy, now.state) if run.config.debug_nans else None
     started = time.monotonic()
-    state, played = program(now.state, run.teacher_variables, run.game_key, jnp.int32(dispatch.rounds))
+    state, played = program(now.state, run.given, run.game_key, jnp.int32(dispatch.rounds))
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
     measured, skipped = skips.split(played, tuple(turn.steps))
@@ -102,11 +102,11 @@ def _name_operation(run: Run, kind: Skips, dispatch: Dispatch, program: Any, bef
     first = int(np.argmax(kind.skipped))
     what = f"{kind.describe(first, after=dispatch.start)} is not finite"
     rounds = first // kind.skipped.shape[1]
-    state, _ = program(before, run.teacher_variables, run.game_key, jnp.int32(rounds))
+    state, _ = program(before, run.given, run.game_key, jnp.int32(rounds))
     warn(f"{what}: its round is played again, operation by operation")
     try:
         with jax.debug_nans(True), jax.disable_jit():
-            numbered(run.experiment.method.turns[dispatch.turn].round)(state, run.teacher_variables, run.game_key)
+            numbered(run.experiment.method.turns[dispatch.turn].round)(state, run.given, run.game_key)
     except FloatingPointError as error:
         return f"{what}: {error}"
     return f"{what}, but no operation gives NaN (one may overflow, or only as compiled)"

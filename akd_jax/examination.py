@@ -12,6 +12,7 @@ from akd_jax.judge import on_host, predictor
 from akd_jax.models import make_classifier
 from akd_jax.models.network import on_pixels
 from akd_jax.saved_run import SavedRun
+from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Array, Network, Variables
 
@@ -30,7 +31,7 @@ def of_teacher(logits: Array, held: Images, *, name: str, source: str, split: st
 def logits_of_teacher(info: TeacherInfo, variables: Variables, held: Images) -> Array:
     """A teacher's logits [N, classes] on images that `load` gave."""
     network = make_classifier(info.arch, info.classes, image_size=held.images.shape[1])
-    return _logits(network, variables, held, info)
+    return _logits(network, variables, held, info.task)
 
 
 def of_run(
@@ -40,52 +41,54 @@ def of_run(
 
     source, data_dir: None for those that the run was evaluated on. Raises InputError.
     """
-    config, info = saved_run.describe(directory)
+    config, task, _ = saved_run.describe(directory)
     if student not in (None, *config.students):
         raise InputError(f"--student {student}: {directory} has {', '.join(config.students)}")
     own = config.evaluation
     source, data_dir = source or own.data, data_dir or own.data_dir or None
     if not source:
         raise InputError(f"{directory} was trained without evaluation.data: give --data")
-    held = load(info, source, data_dir, split, size=config.image_size)
+    held = load(task, source, data_dir, split, size=config.image_size)
     saved = saved_run.read(directory)  # last of what can be refused, since it takes longest
     names = [student] if student else config.students
     if best and not all(saved.progress.best[name].measures for name in names):
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
     teacher_logits = _teacher_logits(saved, held)
     for name in names:
-        variables = saved.progress.best[name].variables if best else saved.progress.state.students[name].variables
-        logits = _logits(saved.experiment.students[name], variables, held, saved.teacher_info)
+        variables = saved.progress.best[name].variables if best else saved.progress.state.students[name].deployed
+        logits = _logits(saved.experiment.students[name], variables, held, task)
         when = "at its best" if best else f"after {saved.progress.round} rounds"
         figures = _figures(logits, held, teacher_logits)
         yield {"network": f"{name} of {directory} {when}", "data": source, "split": split} | figures
 
 
-def load(info: TeacherInfo, source: str, data_dir: str | None, split: str, *, size: int | None = None) -> Images:
-    """Images that the teacher can be measured on. Raises InputError for data that are not there, or not of its kind.
+def load(task: Task, source: str, data_dir: str | None, split: str, *, size: int | None = None) -> Images:
+    """Images that networks of the task can be measured on. Raises InputError for data that are not there, or others.
 
     size: side of the images; None for any, since nobody knows what a teacher was trained on.
     """
     held = data.load(source, split, data_dir)
-    shape = (size, size, info.channels) if size else (*held.images.shape[1:3], info.channels)
-    data.check(held, f"{source} {split}", shape=shape, classes=info.classes)
+    shape = (size, size, task.channels) if size else (*held.images.shape[1:3], task.channels)
+    data.check(held, f"{source} {split}", shape=shape, classes=task.classes)
     return held
 
 
-def _logits(network: Network, variables: Variables, held: Images, info: TeacherInfo) -> Array:
-    look = predictor(on_pixels(network, info.mean, info.std), batch_size=BATCH_SIZE, options=options())
+def _logits(network: Network, variables: Variables, held: Images, task: Task) -> Array:
+    look = predictor(on_pixels(network, task.mean, task.std), batch_size=BATCH_SIZE, options=options())
     return look(variables, held.images)
 
 
 def _teacher_logits(saved: SavedRun, held: Images) -> Array | None:
-    """None where the run's teacher is not at hand any more: what is missing is the agreement, not the accuracy."""
+    """None where the run has no teacher, or not at hand: what is missing is the agreement, not the accuracy."""
+    if not saved.teacher_info:
+        return None
     try:
         info, variables = teacher_files.load(saved.config.teacher)
     except InputError:
         return None
     if info.digest != saved.teacher_info.digest:
         return None
-    return _logits(saved.experiment.teacher, saved.experiment.freeze(variables), held, info)
+    return _logits(saved.experiment.teacher, saved.experiment.freeze(variables), held, info.task)
 
 
 def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The assembly: settings and a teacher's record become pure functions. Below this module nobody knows a config."""
+"""The assembly: settings and a task become pure functions. Below this module nobody knows a config."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,63 +7,81 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from akd_jax import optimizers
+from akd_jax import objectives, optimizers
+from akd_jax.augmentation import augment
 from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.supervised import supervised
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
+from akd_jax.models.network import normaliser
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.teacher import TeacherInfo
+from akd_jax.task import Task
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
 
 class Experiment(NamedTuple):
     """One run's networks and its method.
 
-    teacher: frozen, its batch norms folded. freeze: a teacher's variables -> those of `teacher`.
+    teacher: frozen, its batch norms folded; None where there is none. freeze: a teacher's variables -> those of
+    `teacher`. generator: None where the method has none.
     """
 
-    teacher: Network
+    teacher: Network | None
     freeze: Fold
     students: dict[str, Network]
-    generator: Network
+    generator: Network | None
     method: Method
 
 
-def build(config: Config, teacher: TeacherInfo) -> Experiment:
-    """Raises InputError for a name that is in no table."""
-    _check_name("method", config.method, METHODS)
-    _check_name("generator.name", config.generator.name, GENERATORS)
+def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0) -> Experiment:
+    """teacher: its architecture, None for no teacher. examples: how many labelled images there are to learn from.
+
+    Raises InputError for a name that is in no table, and for settings that do not go together.
+    """
     for name in config.students:
         _check_name("students", name, MODELS)
     dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
     size = config.image_size
-    networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
-    teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
-    generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    images = jax.ShapeDtypeStruct((1, size, size, teacher.channels), jnp.float32)
-    frozen, freeze = fold_batch_norms(teacher_network, images)
-    return Experiment(frozen, freeze, networks, generator, method_of(config, frozen, networks, generator))
+    networks = {name: make_classifier(name, task.classes, image_size=size, dtype=dtype) for name in config.students}
+    frozen, freeze = None, lambda variables: variables
+    if teacher:
+        network = make_classifier(teacher, task.classes, image_size=size, dtype=dtype)
+        images = jax.ShapeDtypeStruct((1, size, size, task.channels), jnp.float32)
+        frozen, freeze = fold_batch_norms(network, images)
+    generator = None
+    if draws(config):
+        _check_name("generator.name", config.generator.name, GENERATORS)
+        generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
+    method = method_of(config, task, frozen, networks, generator, examples=examples)
+    return Experiment(frozen, freeze, networks, generator, method)
 
 
-def method_of(config: Config, teacher: Network, students: Mapping[str, Network], generator: Network) -> Method:
-    """The config's method, played by these networks."""
-    family = METHODS[config.method]
-    return family(
-        teacher,
-        students,
-        generator,
-        student_optimizer=partial(_sgd, config.student_optimizer),
-        generator_optimizer=partial(_adam, config.generator_optimizer),
-        sample_latents=partial(_normal, latents=config.generator.latents),
-        batch_size=config.batch_size,
-        rounds=config.schedule.epochs * config.schedule.rounds_per_epoch,
-        turns=[config.students] if config.schedule.students == "joint" else [(name,) for name in config.students],
-        **METHOD_SETTINGS[family](config),
-    )
+def draws(config: Config) -> bool:
+    """Whether the config's method plays with a generator; one without learns from labelled images. Raises InputError."""
+    _check_name("method", config.method, METHODS)
+    return METHODS[config.method] is not supervised
+
+
+def method_of(
+    config: Config,
+    task: Task,
+    teacher: Network | None,
+    students: Mapping[str, Network],
+    generator: Network | None,
+    *,
+    examples: int = 0,
+) -> Method:
+    """The config's method, played by these networks. Raises InputError for settings that do not go together."""
+    turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
+    settings = {"batch_size": config.batch_size, "turns": turns}
+    if draws(config):
+        family = METHODS[config.method]
+        return family(teacher, students, generator, **settings, **METHOD_SETTINGS[family](config))
+    return _supervised(config, task, teacher, students, examples=examples, **settings)
 
 
 def initial_state(experiment: Experiment, key: Array) -> AKDState:
@@ -73,11 +91,14 @@ def initial_state(experiment: Experiment, key: Array) -> AKDState:
 
 def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:
     """The state with these variables for the students named; their optimizers stay as they are."""
-    students = {
-        name: state.students[name].replace(params=given.params, batch_stats=given.batch_stats)
-        for name, given in starts.items()
-    }
-    return state.replace(students=state.students | students)
+
+    def begun(player, given):
+        average = jax.tree.map(jnp.array, given) if player.average else ()
+        return player.replace(params=given.params, batch_stats=given.batch_stats, average=average)
+
+    return state.replace(
+        students=state.students | {name: begun(state.students[name], given) for name, given in starts.items()}
+    )
 
 
 def _adversarial(config: Config) -> dict[str, Any]:
@@ -87,6 +108,10 @@ def _adversarial(config: Config) -> dict[str, Any]:
     weight = own.diversity_weight
     penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if weight else {}
     return {
+        "student_optimizer": partial(_sgd, config.student_optimizer),
+        "generator_optimizer": partial(_adam, config.generator_optimizer),
+        "sample_latents": partial(_normal, latents=config.generator.latents),
+        "rounds": config.schedule.epochs * config.schedule.rounds_per_epoch,
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,
         "student_steps": own.student_steps,
@@ -96,7 +121,43 @@ def _adversarial(config: Config) -> dict[str, Any]:
 
 
 METHOD_SETTINGS: dict[Callable[..., Method], Callable[[Config], dict[str, Any]]] = {adversarial: _adversarial}
-"""A family of METHODS -> its own arguments, from its own group of the config."""
+"""A family of METHODS that plays with a generator -> its own arguments, from its own group of the config."""
+
+
+def _supervised(
+    config: Config, task: Task, teacher: Network | None, students: Mapping[str, Network], *, examples: int, **settings
+) -> Method:
+    own, times = config.supervised, config.schedule
+    if not teacher and own.distillation:
+        raise InputError(f"supervised.distillation={own.distillation:g}: there is no teacher; give teacher.path, or 0")
+    labels = partial(objectives.cross_entropy, smoothing=own.label_smoothing)
+    distil = objectives.kl(own.temperature)
+    weight = own.distillation
+
+    def loss(target, outputs, classes):
+        if not weight:
+            return labels(outputs, classes)
+        return (1 - weight) * labels(outputs, classes) + weight * distil(target, outputs)
+
+    if times.rounds_per_epoch * config.batch_size > examples:
+        raise InputError(
+            f"{examples:,} images are too few for schedule.rounds_per_epoch={times.rounds_per_epoch} rounds of batches of "
+            f"{config.batch_size}: lower either"
+        )
+    return supervised(
+        teacher if weight else None,
+        students,
+        loss=loss,
+        optimizer=partial(_sgd, config.student_optimizer),
+        augment=partial(augment, crop=own.crop, flip=own.flip),
+        normalise=normaliser(task.mean, task.std),
+        image_shape=(config.image_size, config.image_size, task.channels),
+        examples=examples,
+        epochs=times.epochs,
+        rounds_per_epoch=times.rounds_per_epoch,
+        average=config.average,
+        **settings,
+    )
 
 
 def _check_name(key: str, name: str, table: Any) -> None:
@@ -105,7 +166,12 @@ def _check_name(key: str, name: str, table: Any) -> None:
 
 
 def _sgd(config: SgdConfig, updates: int):
-    return optimizers.sgd(_rate(config, updates), momentum=config.momentum, weight_decay=config.weight_decay)
+    return optimizers.sgd(
+        _rate(config, updates),
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.nesterov,
+    )
 
 
 def _adam(config: AdamConfig, updates: int):
@@ -113,9 +179,13 @@ def _adam(config: AdamConfig, updates: int):
 
 
 def _rate(config: RateConfig, updates: int):
-    steps = max(updates, 1)  # a run of no rounds
     return optimizers.learning_rate(
-        config.learning_rate, schedule=config.schedule, steps=steps, final=config.final, milestones=config.milestones
+        config.learning_rate,
+        schedule=config.schedule,
+        steps=max(updates, 1),  # a run of no rounds
+        final=config.final,
+        milestones=config.milestones,
+        warmup=config.warmup,
     )
 
 

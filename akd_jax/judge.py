@@ -26,20 +26,21 @@ GeneratorJudge = Callable[[AKDState], dict[str, Measures]]
 class Pool(NamedTuple):
     """Images to measure on, and the splits that share them, so that each image is looked at once.
 
-    images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once.
+    images: uint8 [N, H, W, C]; labels: int32 [N]; teacher_logits: [N, classes], computed once; None without a teacher.
     splits: name -> positions [n] of its images.
     """
 
     images: Array
     labels: Array
-    teacher_logits: Array
+    teacher_logits: Array | None
     splits: Mapping[str, Array]
 
 
 class Evaluation(NamedTuple):
     """How good the students of a run are after its epochs, and at its end on splits that are read then only.
 
-    Without labelled images neither judge finds anything; the generator's needs none. teacher_top1: by split, of both.
+    Without labelled images neither judge finds anything; the generator's needs none, and finds nothing without a
+    generator. teacher_top1: by split, of both; {} without a teacher.
     """
 
     during: Judge
@@ -50,27 +51,27 @@ class Evaluation(NamedTuple):
 
 def evaluation(run: Run) -> Evaluation:
     """The run's teacher looks at the images that it holds out, once; judges compare the students with it."""
-    config, info = run.config, run.teacher_info
-    batch_size = config.evaluation.batch_size
+    task, batch_size, teacher = run.task, run.config.evaluation.batch_size, run.experiment.teacher
 
     def look(network):
-        return predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size, options=run.options)
+        return predictor(on_pixels(network, task.mean, task.std), batch_size=batch_size, options=run.options)
 
     def pool(splits: Splits) -> Pool:
         images = jnp.asarray(splits.held.images)
         chosen = {name: jnp.asarray(indices) for name, indices in splits.indices.items()}
-        return Pool(images, jnp.asarray(splits.held.labels), teachers_logits(run.teacher_variables, images), chosen)
+        teacher_logits = teachers_logits(run.teacher_variables, images) if teacher else None
+        return Pool(images, jnp.asarray(splits.held.labels), teacher_logits, chosen)
 
-    teachers_logits = look(run.experiment.teacher)
+    teachers_logits = look(teacher) if teacher else None
     pools = [splits and pool(splits) for splits in (run.held.during, run.held.at_end)]
     predictors = {name: look(network) for name, network in run.experiment.students.items()}
     return Evaluation(
         *(judge(predictors, pool) if pool else abstain for pool in pools),
-        generator=generator_judge(run),
+        generator=generator_judge(run) if run.experiment.generator else lambda state: {},
         teacher_top1={
             name: on_host({"top1": evaluate.top1(pool.teacher_logits[chosen], pool.labels[chosen])})["top1"]
             for pool in pools
-            if pool
+            if pool and teacher
             for name, chosen in pool.splits.items()
         },
     )
@@ -87,10 +88,13 @@ def predictor(network: Network, *, batch_size: int, options: Options) -> Callabl
 def judge(predictors: Mapping[str, Callable[[Variables, Array], Array]], pool: Pool) -> Judge:
     """Measures the students that the predictors belong to on the splits of a pool."""
 
+    def of_teacher(chosen):
+        return None if pool.teacher_logits is None else pool.teacher_logits[chosen]
+
     def judged(name, variables):
         logits = predictors[name](variables, pool.images)
         return {
-            split: on_host(evaluate.measure(logits[chosen], pool.labels[chosen], pool.teacher_logits[chosen]))
+            split: on_host(evaluate.measure(logits[chosen], pool.labels[chosen], of_teacher(chosen)))
             for split, chosen in pool.splits.items()
         }
 

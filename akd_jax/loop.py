@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, metrics, progress, signals, teacher_files, workdir
+from akd_jax import compilation, dispatch, files, lessons, metrics, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.conclusion import conclude, draw, evaluation_due, is_over
@@ -41,7 +41,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
             return
         directory.mkdir(parents=True, exist_ok=True)
         with signals.awaited() as request, workdir.locked(directory):
-            workdir.check(directory, config, run.teacher_info.digest, force=force)  # another may have begun meanwhile
+            workdir.check(directory, config, run.digests, force=force)  # another may have begun meanwhile
             now, damaged = _where_it_stopped(run, progress.fresh(state))
             del state  # or the first players would lie beside those of a resumed run
             # Only now: settings that cannot go on from the checkpoint have left the run as it was.
@@ -51,7 +51,10 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
                 say("all of it was done before: nothing is played, measured or changed")
             else:
                 files.write_json(directory / workdir.CONFIG, to_dict(config))
-                teacher_files.write_info(directory, run.teacher_info)
+                if run.teacher_info:
+                    teacher_files.write_info(directory, run.teacher_info)
+                if run.lessons_info:
+                    lessons.write_info(directory, run.lessons_info)
                 with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
                     _play(run, now, checkpoints, request)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
@@ -123,7 +126,7 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
         )
 
     judges = evaluation(run)
-    report_teacher(judges)
+    report_teacher(run, judges)
     programs = {}
     over, due = is_over(run, now), evaluation_due(run, now)
     evaluated = now.evaluated == now.round and not due

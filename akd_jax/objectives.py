@@ -45,6 +45,13 @@ def kl(temperature: float) -> Loss:
     return loss
 
 
+def cross_entropy(outputs: Outputs, labels: Array, *, smoothing: float = 0.0) -> Array:
+    """[B], in nats, of labels [B], of whose probability all classes share `smoothing` (arXiv:1512.00567, section 7)."""
+    log_shares = jax.nn.log_softmax(outputs.logits)
+    chosen = jnp.take_along_axis(log_shares, labels[:, None], -1)[:, 0]
+    return -(1 - smoothing) * chosen - smoothing * log_shares.mean(-1)
+
+
 def log_l1(teacher: Outputs, student: Outputs) -> Array:
     """[]: log(1 + mean disagreement), whose gradient fades as the disagreement grows (DFAD's variant)."""
     return jnp.log1p(l1(teacher, student).mean())

@@ -6,13 +6,24 @@ import optax
 
 
 def learning_rate(
-    peak: float, *, schedule: str, steps: int, final: float = 0.0, milestones: Sequence[float] = ()
+    peak: float,
+    *,
+    schedule: str,
+    steps: int,
+    final: float = 0.0,
+    milestones: Sequence[float] = (),
+    warmup: float = 0.0,
 ) -> optax.Schedule:
     """Updates made so far -> learning rate.
 
     schedule: "constant"; "cosine" from `peak` to `final * peak` over `steps` updates; "multistep", a tenth of it from
-    each of the milestones on, which are shares of `steps`.
+    each of the milestones on, which are shares of `steps`. warmup: share of `steps` in which the rate first rises
+    from 0 in a line; the schedule has the rest.
     """
+    rising = round(warmup * steps)
+    if rising:
+        rest = learning_rate(peak, schedule=schedule, steps=max(steps - rising, 1), final=final, milestones=milestones)
+        return optax.join_schedules([optax.linear_schedule(0.0, peak, rising), rest], [rising])
     return {
         "constant": lambda: optax.constant_schedule(peak),
         "cosine": lambda: optax.cosine_decay_schedule(peak, steps, alpha=final),
@@ -20,10 +31,14 @@ def learning_rate(
     }[schedule]()
 
 
-def sgd(rate: optax.Schedule, *, momentum: float, weight_decay: float) -> optax.GradientTransformation:
+def sgd(
+    rate: optax.Schedule, *, momentum: float, weight_decay: float, nesterov: bool = False
+) -> optax.GradientTransformation:
     """torch.optim.SGD: weight decay joins the gradient before the momentum, the rate comes last."""
     return optax.chain(
-        optax.add_decayed_weights(weight_decay), optax.trace(momentum), optax.scale_by_learning_rate(rate)
+        optax.add_decayed_weights(weight_decay),
+        optax.trace(momentum, nesterov=nesterov),
+        optax.scale_by_learning_rate(rate),
     )
 
 

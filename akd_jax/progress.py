@@ -55,7 +55,7 @@ class Progress(NamedTuple):
 
 def fresh(state: AKDState) -> Progress:
     """At the start every student's best is its first."""
-    best = {name: Best(_copied(player.variables), 0, {}) for name, player in state.students.items()}
+    best = {name: Best(_copied(player.deployed), 0, {}) for name, player in state.students.items()}
     spent = {"seconds": 0.0, "teacher_queries": 0, "flops": 0}
     nothing = {"last": {}, "generator": {}, "skipped": {}, "collapsed": ()}
     return Progress(state, best, evaluated=None, no_better=0, ending=None, **nothing, **spent)
@@ -76,7 +76,7 @@ def keep_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures]]
             continue
         old = best[name].measures.get(first)
         if old is None or splits[first]["top1"] > old["top1"]:
-            best[name] = Best(_copied(progress.state.students[name].variables), progress.round, splits)
+            best[name] = Best(_copied(progress.state.students[name].deployed), progress.round, splits)
     bettered = any(best[name] is not progress.best[name] for name in best)
     no_better = 0 if bettered else progress.no_better + any(measured.values())
     return progress._replace(best=best, no_better=no_better)

@@ -42,11 +42,13 @@ class Recorder:
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
     def draw(self, progress: Progress) -> None:
-        """curves.png, and a grid of what the generator makes now."""
+        """curves.png, and a grid of what the generator makes now, if there is one."""
         run = self._run
         report.save_curves(run.directory / workdir.CURVES, metrics.read(self._rows))
+        if not run.experiment.generator:
+            return
         images = run.experiment.method.sample(progress.state, run.sample_key, num=run.config.samples)
-        pixels = report.to_pixels(np.asarray(images), run.teacher_info.mean, run.teacher_info.std)
+        pixels = report.to_pixels(np.asarray(images), run.task.mean, run.task.std)
         (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
         grid = run.directory / workdir.SAMPLES / f"round_{progress.round:06d}.png"
         report.save_png(grid, report.tile(pixels), scale=2)

@@ -48,7 +48,7 @@ def save_samples(directory: Path, pixels: np.ndarray) -> None:
 
 
 def save_curves(path: Path, rows: Sequence[Row]) -> None:
-    """Both players' losses and the students' top-1 over the rounds, from a run's metrics."""
+    """The players' losses and the students' top-1 over the rounds, from a run's metrics."""
     from matplotlib.figure import Figure  # slow to import, and only this needs it
 
     figure = Figure((10, 4), layout="constrained")
@@ -62,7 +62,7 @@ def save_curves(path: Path, rows: Sequence[Row]) -> None:
         chosen = [row for row in evaluations if (row["student"], row["split"]) == (student, split)]
         points = [(row["round"], 100 * row["top1"]) for row in chosen]
         accuracies.plot(*zip(*points, strict=True), marker=".", label=f"{student}, {split}")
-    for axes, title in ((losses, "disagreement with the teacher"), (accuracies, "top-1 (%)")):
+    for axes, title in ((losses, "loss"), (accuracies, "top-1 (%)")):
         axes.set(xlabel="round", title=title)
         if axes.lines:
             axes.legend(fontsize="small")

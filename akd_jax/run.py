@@ -2,22 +2,24 @@
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import compilation, data, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, lessons, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.data import Splits
 from akd_jax.errors import DataMissing, InputError
-from akd_jax.experiment import Experiment, build, initial_state, starting_from
+from akd_jax.experiment import Experiment, build, draws, initial_state, starting_from
 from akd_jax.flops import count_flops
+from akd_jax.lessons import LessonsInfo
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
+from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
-from akd_jax.types import AKDState, Array, Variables
+from akd_jax.types import AKDState, Array, Lessons, Variables
 
 
 class Held(NamedTuple):
@@ -31,13 +33,18 @@ class Held(NamedTuple):
 class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
-    teacher_variables: as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one
-    round. parameters: student -> how many. options: of its programs.
+    task: what its networks see and say. teacher_info: None where it has no teacher. lessons_info: of the images that it
+    learns from, None where it learns from none. given: what its rounds are given (see `Step`); teacher_variables: those
+    among it, as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one round.
+    parameters: student -> how many. options: of its programs.
     """
 
     config: Config
     directory: Path
-    teacher_info: TeacherInfo
+    task: Task
+    teacher_info: TeacherInfo | None
+    lessons_info: LessonsInfo | None
+    given: Any
     teacher_variables: Variables
     experiment: Experiment
     schedule: Schedule
@@ -47,6 +54,11 @@ class Run(NamedTuple):
     options: Options
     game_key: Array
     sample_key: Array
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """See `_digests`."""
+        return _digests(self.teacher_info, self.lessons_info)
 
     def flops_in(self, rounds: int) -> int:
         """Floating-point operations of the run's first `rounds` rounds."""
@@ -61,28 +73,39 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     options = compilation.options(config.compilation.options)
     if config.tensorboard:
         tensorboard.check_installed()
-    info, teacher_variables = teacher_files.load(config.teacher)
-    experiment = build(config, info)
-    workdir.check(directory, config, info.digest, force=force)
+    learns = not draws(config)
+    info, teacher_variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
+    lessons_info, images = lessons.load(config, info and info.task, fetch=fetch) if learns else (None, None)
+    task = info.task if info else lessons_info.task
+    examples = lessons_info.images if lessons_info else 0
+    experiment = build(config, task, teacher=info and info.arch, examples=examples)
+    workdir.check(directory, config, _digests(info, lessons_info), force=force)
     begins = latest_in(directory / workdir.CHECKPOINTS) is None
-    starts = _load_starts(config, info) if begins else {}
-    held = _load_images(config, info, fetch=fetch)
+    starts = _load_starts(config, task) if begins else {}
+    held = _load_images(config, task, fetch=fetch)
 
     teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
     init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
+    given = teacher_variables
+    if learns:
+        order_key, game_key = jax.random.split(game_key)
+        given = Lessons(*jax.device_put((images.images, images.labels)), order_key, teacher_variables)
     state = starting_from(initial_state(experiment, init_key), starts)
     turns = experiment.method.turns
     times = config.schedule
     run = Run(
         config=config,
         directory=directory,
+        task=task,
         teacher_info=info,
+        lessons_info=lessons_info,
+        given=given,
         teacher_variables=teacher_variables,
         experiment=experiment,
         schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
-        flops={name: count_flops(turn.round, state, teacher_variables, game_key) for name, turn in turns.items()},
+        flops={name: count_flops(turn.round, state, given, game_key) for name, turn in turns.items()},
         options=options,
         game_key=game_key,
         sample_key=sample_key,
@@ -90,7 +113,13 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     return run, state
 
 
-def _load_images(config: Config, info: TeacherInfo, *, fetch: bool) -> Held:
+def _digests(teacher: TeacherInfo | None, images: LessonsInfo | None) -> dict[str, str]:
+    """Of what a run is given and its checkpoints do not hold, by the file of its directory that records it."""
+    records = {workdir.TEACHER: teacher, workdir.LESSONS: images}
+    return {file: record.digest for file, record in records.items() if record}
+
+
+def _load_images(config: Config, task: Task, *, fetch: bool) -> Held:
     """Raises InputError."""
     wanted = config.evaluation
     if not wanted.data:
@@ -104,27 +133,27 @@ def _load_images(config: Config, info: TeacherInfo, *, fetch: bool) -> Held:
         )
     except DataMissing as error:  # what is data-free can do without; what it cannot read, it refuses
         return Held(None, None, str(error))
-    shape = (config.image_size, config.image_size, info.channels)
+    shape = (config.image_size, config.image_size, task.channels)
     for splits in (held.during, held.at_end):
         if splits is not None:
-            data.check(splits.held, f"evaluation.data: {wanted.data}", shape=shape, classes=info.classes)
+            data.check(splits.held, f"evaluation.data: {wanted.data}", shape=shape, classes=task.classes)
     return held
 
 
-def _load_starts(config: Config, info: TeacherInfo) -> dict[str, Variables]:
+def _load_starts(config: Config, task: Task) -> dict[str, Variables]:
     """The weights that students begin with, of those that begin with any. Raises InputError."""
     starts = {}
     for name, path in zip(config.students, config.student_weights, strict=False):
         if path:
-            wanted = dataclasses.replace(config.teacher, path=path, arch=name, mean=info.mean, std=info.std)
+            wanted = dataclasses.replace(config.teacher, path=path, arch=name, mean=task.mean, std=task.std)
             try:
                 loaded, variables = teacher_files.load(wanted)
             except InputError as error:
                 raise InputError(f"student_weights for {name}: {error}") from None
-            if (loaded.arch, loaded.classes, loaded.channels) != (name, info.classes, info.channels):
+            if (loaded.arch, loaded.classes, loaded.channels) != (name, task.classes, task.channels):
                 raise InputError(
                     f"student_weights: {path} is a {loaded.arch} of {loaded.classes} classes, wanted a {name} of "
-                    f"{info.classes}"
+                    f"{task.classes}"
                 )
             starts[name] = variables
     return starts

@@ -5,43 +5,49 @@ from typing import NamedTuple
 
 import jax
 
-from akd_jax import files, progress, teacher_files, workdir
+from akd_jax import files, lessons, progress, teacher_files, workdir
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
-from akd_jax.experiment import Experiment, build, initial_state
+from akd_jax.experiment import Experiment, build, draws, initial_state
 from akd_jax.progress import Progress
+from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
 
 
 class SavedRun(NamedTuple):
     """What a run's directory holds, put together again: its settings, what they build, and how far it came.
 
-    teacher_info: its arrays are not needed. progress: at the newest checkpoint that is undamaged.
+    teacher_info: its arrays are not needed; None where the run has no teacher. progress: at the newest checkpoint that is undamaged.
     """
 
     config: Config
-    teacher_info: TeacherInfo
+    task: Task
+    teacher_info: TeacherInfo | None
     experiment: Experiment
     progress: Progress
 
 
-def describe(directory: Path) -> tuple[Config, TeacherInfo]:
-    """A run's settings and its teacher's record. Raises InputError where there is no run."""
+def describe(directory: Path) -> tuple[Config, Task, TeacherInfo | None]:
+    """A run's settings, its task, and its teacher's record if it has one. Raises InputError where there is no run."""
     if not (directory / workdir.CONFIG).is_file():
         raise InputError(f"{directory} is no run: give a directory that akd-train (scripts/train.py) wrote")
     config = from_dict(files.read_json(directory / workdir.CONFIG))
+    if not config.teacher.path:
+        return config, lessons.read_info(directory).task, None
     if not (directory / workdir.TEACHER).is_file():
         raise InputError(f"{directory} is a damaged run: it has no {workdir.TEACHER}")
-    return config, teacher_files.read_info(directory)
+    info = teacher_files.read_info(directory)
+    return config, info.task, info
 
 
 def read(directory: Path) -> SavedRun:
     """Raises InputError where there is no run, or none with a checkpoint; SavedStateError where all are damaged."""
-    config, info = describe(directory)
-    experiment = build(config, info)
+    config, task, info = describe(directory)
+    examples = 0 if draws(config) else lessons.read_info(directory).images
+    experiment = build(config, task, teacher=info and info.arch, examples=examples)
     like = progress.fresh(initial_state(experiment, jax.random.key(0)))
     saved, _ = progress.newest(directory / workdir.CHECKPOINTS, like)
     if saved is None:
         raise InputError(f"{directory} has no checkpoint yet: let it train to its first evaluation")
-    return SavedRun(config, info, experiment, saved)
+    return SavedRun(config, task, info, experiment, saved)

@@ -54,7 +54,7 @@ def _quantities(metrics: Metrics) -> list[tuple[str, Array]]:
 def _batch_stats(state: AKDState) -> dict[str, list[Array]]:
     """Of each player."""
     players = {**state.students, "generator": state.generator}
-    return {name: jax.tree.leaves(player.batch_stats) for name, player in players.items()}
+    return {name: jax.tree.leaves(player.batch_stats) for name, player in players.items() if player}
 
 
 def averaged(metrics: Metrics, axis: int | tuple[int, ...] = 0) -> Metrics:

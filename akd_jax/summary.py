@@ -1,5 +1,6 @@
 """summary.json: what a run was and what came of it."""
 
+import dataclasses
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,11 @@ SCHEMA = 1
 
 
 def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]) -> dict[str, Any]:
-    """teacher_top1: by split. In the result, teacher_queries are evaluation aside."""
-    seconds = progress.seconds
+    """teacher_top1: by split. In the result, teacher_queries are evaluation aside.
+
+    What the run does not have, a teacher or labelled images to learn from, is None.
+    """
+    seconds, teacher = progress.seconds, run.teacher_info
     return {
         "schema": SCHEMA,
         "config": run.config.name,
@@ -24,17 +28,19 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "rounds": progress.round,
         "finished": progress.ending is not None,
         "ending": progress.ending,
-        "teacher": {
-            "arch": run.teacher_info.arch,
-            "parameters": run.teacher_info.parameters,
-            "source": run.teacher_info.source,
-            "digest": run.teacher_info.digest,
+        "teacher": teacher
+        and {
+            "arch": teacher.arch,
+            "parameters": teacher.parameters,
+            "source": teacher.source,
+            "digest": teacher.digest,
             "top1": dict(teacher_top1),
         },
+        "lessons": run.lessons_info and dataclasses.asdict(run.lessons_info),
         "students": {
             name: {
                 "parameters": count,
-                "share_of_teacher": round(count / run.teacher_info.parameters, 4),
+                "share_of_teacher": teacher and round(count / teacher.parameters, 4),
                 "last": progress.last.get(name, {}),
                 "best": {
                     split: {**measures, "round": progress.best[name].round}

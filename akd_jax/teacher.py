@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from akd_jax.task import Task
+
 
 @dataclass(frozen=True)
 class TeacherInfo:
@@ -25,3 +27,7 @@ class TeacherInfo:
     top1: dict[str, float] = field(default_factory=dict)
     layout: str = ""
     key: str = ""
+
+    @property
+    def task(self) -> Task:
+        return Task(self.classes, self.channels, self.mean, self.std)

@@ -27,15 +27,24 @@ class Variables:
 
 @struct.dataclass
 class NetworkState:
-    """A player: a network's arrays and the state of the optimizer that moves them."""
+    """A player: a network's arrays and the state of the optimizer that moves them.
+
+    average: Variables, a moving average of its own; () where none is kept.
+    """
 
     params: Any
     batch_stats: Any
     opt_state: Any
+    average: Any = ()
 
     @property
     def variables(self) -> Variables:
         return Variables(self.params, self.batch_stats)
+
+    @property
+    def deployed(self) -> Variables:
+        """What is measured and handed on: the average where one is kept."""
+        return self.average or self.variables
 
 
 @struct.dataclass
@@ -44,13 +53,13 @@ class AKDState:
 
     step: [] int32, rounds played.
     students: name -> player.
-    generator: the one generator that all students play against.
+    generator: the one generator that all students play against; () where a method has none.
     memory: the method's own pytree, () if it has none.
     """
 
     step: Array
     students: dict[str, NetworkState]
-    generator: NetworkState
+    generator: Any
     memory: Any = ()
 
 
@@ -82,8 +91,24 @@ class Network(NamedTuple):
     apply: Callable[..., tuple[Any, Any]]
 
 
-Step = Callable[[AKDState, Variables, Array], tuple[AKDState, Metrics]]
-"""(state, teacher, key) -> (state, metrics): a player's update, a round, or many rounds. The key is consumed."""
+@struct.dataclass
+class Lessons:
+    """What a supervised method is given: labelled images, and a teacher's variables, () for none.
+
+    images: uint8 [N, H, W, C]. labels: int32 [N]. order: a key, of which the order of every epoch is drawn.
+    """
+
+    images: Array
+    labels: Array
+    order: Array
+    teacher: Any = ()
+
+
+Step = Callable[[AKDState, Any, Array], tuple[AKDState, Metrics]]
+"""(state, given, key) -> (state, metrics): a player's update, a round, or many rounds. The key is consumed.
+
+given: what stands still. A game is given the teacher's `Variables`, a supervised method `Lessons`.
+"""
 
 
 class Turn(NamedTuple):
@@ -104,9 +129,9 @@ class Method(NamedTuple):
 
     init: (key) -> AKDState.
     turns: name -> Turn. An epoch plays `rounds_per_epoch` rounds of every turn, in this order.
-    sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them.
+    sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them; None where nothing draws any.
     """
 
     init: Callable[[Array], AKDState]
     turns: Mapping[str, Turn]
-    sample: Callable[..., Array]
+    sample: Callable[..., Array] | None

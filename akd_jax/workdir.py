@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from akd_jax.config_dict import differences, from_dict, to_dict
 from akd_jax.errors import InputError, warn
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
-TEACHER, CURVES, SUMMARY = "teacher.json", "curves.png", "summary.json"
+TEACHER, LESSONS, CURVES, SUMMARY = "teacher.json", "lessons.json", "curves.png", "summary.json"
 CHECKPOINTS, SAMPLES, TENSORBOARD = "checkpoints", "samples", "tensorboard"
 DAMAGED, LOCK = "checkpoints_damaged", ".lock"
 KEEP = 2  # checkpoints: the newest, and one to fall back to
@@ -43,6 +43,8 @@ FREE_TO_CHANGE = (
     "compilation.cache",
 )
 EPOCHS = "schedule.epochs"
+GIVEN = {TEACHER: "the teacher's digest", LESSONS: "the training images' digest"}
+"""Files that say what a run's checkpoints belong to -> what it is called."""
 
 
 def default(name: str) -> Path:
@@ -58,8 +60,11 @@ def newest() -> Path:
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime)
 
 
-def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) -> None:
-    """Raises InputError where `directory` cannot be written, or holds a run with other settings or teacher."""
+def check(directory: Path, config: Config, digests: Mapping[str, str], *, force: bool) -> None:
+    """Raises InputError where `directory` cannot be written, or holds a run with other settings, teacher or images.
+
+    digests: of what this run is given, by the file of GIVEN that records it.
+    """
     check_writable(directory, "--workdir")
     if not (directory / CONFIG).exists():
         others = [path.name for path in directory.glob("*") if not path.name.startswith(".")]
@@ -68,16 +73,18 @@ def check(directory: Path, config: Config, teacher_digest: str, *, force: bool) 
         return
     if force:
         return
-    recorded = (directory / TEACHER).exists()
-    if not recorded and (directory / CHECKPOINTS).is_dir() and any((directory / CHECKPOINTS).iterdir()):
-        raise InputError(
-            f"{directory} is a damaged run: it has no {TEACHER}, which says whose checkpoints these are; put it back, "
-            "or give --force"
-        )
     changed = differences(to_dict(from_dict(files.read_json(directory / CONFIG))), to_dict(config))
-    saved_digest = files.read_json(directory / TEACHER).get("digest") if recorded else None
-    if saved_digest not in (None, teacher_digest):
-        changed["the teacher's digest"] = (saved_digest, teacher_digest)
+    begun = (directory / CHECKPOINTS).is_dir() and any((directory / CHECKPOINTS).iterdir())
+    for file, digest in digests.items():
+        recorded = (directory / file).exists()
+        if not recorded and begun:
+            raise InputError(
+                f"{directory} is a damaged run: it has no {file}, which says whose checkpoints these are; put it back, "
+                "or give --force"
+            )
+        saved_digest = files.read_json(directory / file).get("digest") if recorded else None
+        if saved_digest not in (None, digest):
+            changed[GIVEN[file]] = (saved_digest, digest)
     rates = config.student_optimizer.schedule, config.generator_optimizer.schedule
     refused = {key: values for key, values in changed.items() if not _is_free(key, *values, rates=rates)}
     if refused:

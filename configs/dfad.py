@@ -6,18 +6,25 @@ python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
     H200 with --config.dtype=bfloat16). Not yet run. Reported there, best epoch on test: CIFAR-100 67.7 +- 0.3 %, with a
     teacher of 77.5 %; CIFAR-10 93.3 %.
 
+python scripts/train.py --config configs/dfad.py:cifar100_resnet20  CIFAR-100, ResNet-20 -> ResNet-20
+python scripts/train.py --config configs/dfad.py:coarse16           its 20 coarse classes at 16x16
+    The same at the size of a CPU, from teachers that are in the repository.
+
 python scripts/train.py --config configs/dfad.py:resnet20  CIFAR-10, ResNet-20 -> ResNet-20
     Needs teacher/resnet20-12fca82f.th (akamaster, 91.73 %). The same losses at a size for a CPU: 109 minutes on one
     core beside other work, with jax 0.10 and XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=-individual_convolution.
     Test top-1 at the last round, seed 0: 64.81 %.
 """
 
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
+
+TRAINED = Path(__file__).parents[1] / "results" / "teachers"
 
 
 def cifar100() -> dict[str, Any]:
@@ -75,7 +82,29 @@ def resnet20() -> dict[str, Any]:
     }
 
 
-VARIANTS = {"": cifar100, "cifar10": cifar10, "resnet20": resnet20}
+def cifar100_resnet20() -> dict[str, Any]:
+    return _of_the_repository("cifar100_resnet20", "resnet20.pth", "cifar100", image_size=32)
+
+
+def coarse16() -> dict[str, Any]:
+    return _of_the_repository("coarse16", "coarse16.pth", "cifar100_coarse16", image_size=16)
+
+
+def _of_the_repository(variant: str, file: str, data: str, *, image_size: int) -> dict[str, Any]:
+    """As `resnet20`; the validation part is that of the teacher, so no student is picked on test images."""
+    values = resnet20()
+    values["teacher"] |= {"path": str(TRAINED / file), **NORMALISATIONS["cifar100"]._asdict()}
+    evaluation = {"data": data, "splits": ("train[:5%]",), "final_splits": ("test",)}
+    return values | {"name": f"dfad:{variant}", "image_size": image_size, "evaluation": evaluation}
+
+
+VARIANTS = {
+    "": cifar100,
+    "cifar10": cifar10,
+    "resnet20": resnet20,
+    "cifar100_resnet20": cifar100_resnet20,
+    "coarse16": coarse16,
+}
 
 
 def get_config(variant: str = "") -> ConfigDict:

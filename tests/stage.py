@@ -15,6 +15,8 @@ from akd_jax.run import prepare
 
 PLAYED = tuple({builder: name for name, builder in reversed(METHODS.items())}.values())
 """Every method under one name; several may stand for one."""
+LEARNING = {"supervised.data": "digits", "supervised.split": "train[:48]", "supervised.distillation": 0.5}
+"""What the supervised method needs beside TINY: three steps of eight images a round; others leave it aside."""
 STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")
 TINY = {
     "students": STUDENTS[:1],
@@ -35,7 +37,7 @@ class Stage:
 
     def __init__(self, directory, settings=()):
         values = ConfigParser("config").parse("akd:digits")
-        values.update_from_flattened_dict(TINY | dict(settings))
+        values.update_from_flattened_dict(TINY | LEARNING | dict(settings))
         self.config = from_dict(values.to_dict())
         self._run, self._state = prepare(self.config, directory, force=False, fetch=False)
         self._programs = dispatch.compile_turns(self._run, self._state)

@@ -14,7 +14,8 @@ from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
 from akd_jax.optimizers import learning_rate
 from akd_jax.steps import run_rounds
-from akd_jax.teacher import TeacherInfo
+from akd_jax.task import Task
+from akd_jax.types import Lessons
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = {"xla_backend_optimization_level": 0}
@@ -73,31 +74,39 @@ def test_the_seeds_numbers():
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_a_tiny_round(name, variant):
     settings = FILES[name].get_config(variant)
-    settings.batch_size, settings.adversarial.student_steps = 2, 1
+    settings.batch_size, settings.adversarial.student_steps, settings.schedule.rounds_per_epoch = 2, 1, 1
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)
-    classes = 100 if "cifar100" in config.evaluation.data else 10
+    classes = {"cifar100": 100, "cifar100_coarse16": 20}.get(config.evaluation.data, 10)
     images = jnp.zeros((1, 32, 32, channels))
+    teacher = (config.teacher.arch or "resnet20") if config.teacher.path else None
     # Random, which only a test may have: what the numbers are does not matter here.
-    teacher_variables = jax.jit(MODELS[config.teacher.arch].network(classes).init, compiler_options=QUICK)(
+    teacher_variables = teacher and jax.jit(MODELS[teacher].network(classes).init, compiler_options=QUICK)(
         jax.random.key(0), images
     )
-    mean, std = config.teacher.mean, config.teacher.std
-    teacher = TeacherInfo(config.teacher.arch, classes, channels, mean, std, 0, "", "", "")
-    experiment = build(config, teacher)
-    teacher_variables = experiment.freeze(teacher_variables)
+    task = Task(classes, channels, config.teacher.mean, config.teacher.std)
+    experiment = build(config, task, teacher=teacher, examples=2)
+    given = experiment.freeze(teacher_variables or ())
+    if config.method == "supervised":
+        size = config.image_size
+        pixels = jnp.full((2, size, size, channels), 128, jnp.uint8)
+        given = Lessons(pixels, jnp.arange(2, dtype=jnp.int32), jax.random.key(3), given)
     state, key = initial_state(experiment, jax.random.key(1)), jax.random.key(2)
     assert list(experiment.method.turns) == list(config.students)
     turn = run_rounds(experiment.method.turns[config.students[-1]].round, 1)
-    program = jax.jit(turn).lower(state, teacher_variables, key).compile()
+    program = jax.jit(turn).lower(state, given, key).compile()
     assert convolution_labels(program) == CANONICAL
-    moved, metrics = program(state, teacher_variables, key)
+    moved, metrics = program(state, given, key)
     assert moved.step == 1
     assert all(jnp.isfinite(value).all() and len(value) == 1 for value in jax.tree.leaves(metrics))
     assert not any(value.any() for value in jax.tree.leaves(metrics) if value.dtype == bool), "a step was left out"
 
-    def from_key_data(state, teacher, data):
-        return turn(state, teacher, jax.random.wrap_key_data(data))
+    if config.method == "supervised":  # keys are no arguments of what is exported
+        given = given.replace(order=())
+
+    def from_key_data(state, given, data):
+        keyed = given.replace(order=jax.random.key(3)) if isinstance(given, Lessons) else given
+        return turn(state, keyed, jax.random.wrap_key_data(data))
 
     exported = export.export(jax.jit(from_key_data), platforms=["cuda", "tpu"])
-    assert exported(state, teacher_variables, jax.random.key_data(key)).platforms == ("cuda", "tpu")
+    assert exported(state, given, jax.random.key_data(key)).platforms == ("cuda", "tpu")

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import pytest
 
 from akd_jax.config_dict import from_dict
+from akd_jax.errors import InputError
 from akd_jax.experiment import METHOD_SETTINGS, build
 from akd_jax.methods import METHODS
-from akd_jax.teacher import TeacherInfo
+from akd_jax.methods.supervised import supervised
+from akd_jax.task import Task
 from akd_jax.types import Outputs
 
 TEACHER, STUDENT = [1.0, 0.0], [0.0, 2.0]  # they differ by 1 and by 2
@@ -26,14 +28,14 @@ def config(**changes):
 
 
 def test_every_family_has_settings():
-    assert METHOD_SETTINGS.keys() == set(METHODS.values())
+    assert METHOD_SETTINGS.keys() | {supervised} == set(METHODS.values())
 
 
 def test_a_new_name_for_a_method_is_one_entry(monkeypatch):
     monkeypatch.setitem(METHODS, "mine", METHODS["akd"])
     settings = config(method="mine")
     mean, std = settings.teacher.mean, settings.teacher.std
-    experiment = build(settings, TeacherInfo(settings.teacher.arch, 10, 1, mean, std, 0, "", "", ""))
+    experiment = build(settings, Task(10, 1, mean, std), teacher=settings.teacher.arch)
     assert list(experiment.method.turns) == list(settings.students)
 
 
@@ -51,6 +53,19 @@ def test_the_objective_and_its_temperature_reach_the_method(changes, wanted):
     teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))
     assert float(objective.student_loss(teacher, student)[0]) == pytest.approx(wanted, rel=1e-5)
     assert float(objective.generator_loss(teacher, student)[0]) == pytest.approx(-wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "teacher", "message"),
+    [
+        ({"supervised": {"distillation": 0.5}}, None, r"distillation=0.5: there is no teacher; give teacher\.path"),
+        ({"batch_size": 300, "supervised": {}}, None, r"400 images are too few .* of batches of 300: lower either"),
+    ],
+)
+def test_what_no_supervised_run_can_be(changes, teacher, message):
+    settings = config(method="supervised", **changes)
+    with pytest.raises(InputError, match=message):
+        build(settings, Task(10, 1, settings.teacher.mean, settings.teacher.std), teacher=teacher, examples=400)
 
 
 def test_the_teachers_steps_reach_the_method():

@@ -32,7 +32,9 @@ ARROWS = {
     "event_loops": "",
     "signals": "",
     "skips": "",
-    "teacher": "",
+    "teacher": "task",
+    "task": "",
+    "augmentation": "types",
     "checkpoint": "digest errors event_loops files",
     "compilation": "errors",
     "config": "errors",
@@ -42,34 +44,37 @@ ARROWS = {
     "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
-    "experiment": "compilation config errors methods models objectives optimizers teacher types",
+    "experiment": "augmentation compilation config errors methods models objectives optimizers task types",
     "metrics": "errors files",
     "data": "convert digits errors files",
     "report": "files metrics",
     "workdir": "config config_dict errors files",
+    "lessons": "config data digest errors files task workdir",
     "progress": "checkpoint errors evaluate types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "run": "checkpoint compilation config data errors experiment flops models schedule teacher teacher_files "
-    "tensorboard types workdir",
+    "run": "checkpoint compilation config data errors experiment flops lessons models schedule task teacher "
+    "teacher_files tensorboard types workdir",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax progress run",
     "recorder": "files metrics progress report run summary tensorboard workdir",
-    "saved_run": "config config_dict errors experiment files progress teacher teacher_files workdir",
+    "saved_run": "config config_dict errors experiment files lessons progress task teacher teacher_files workdir",
     "briefing": "config judge progress run summary",
-    "examination": "compilation data errors evaluate judge models saved_run teacher teacher_files types",
+    "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
-    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge metrics "
+    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge lessons metrics "
     "progress recorder run schedule signals teacher_files workdir",
-    "export": "akd_jax config convert data errors evaluate models optional report saved_run teacher "
+    "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
-    "cli": "compilation config config_dict convert data errors examination experiment export files hub loop "
+    "graduation": "briefing convert export files saved_run teacher_files",
+    "cli": "compilation config config_dict convert data errors examination experiment export files graduation hub loop "
     "normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
+    "augmentation",
     "collapse",
     "evaluate",
     "flops",

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.objectives import OBJECTIVES, diversity_loss, kl, l1, log_l1, mse
+from akd_jax.objectives import OBJECTIVES, cross_entropy, diversity_loss, kl, l1, log_l1, mse
 from akd_jax.types import Outputs
 
 TEMPERATURE = 4.0
@@ -83,3 +83,13 @@ def test_agreement_costs_nothing(make):
 def test_other_shapes_are_refused(loss):
     with pytest.raises(AssertionError):
         loss(TEACHER, outputs([[1, 2], [3, 4]]))
+
+
+def test_cross_entropy_with_smoothed_labels():
+    """-sum of the wanted shares times the logarithms of the found ones, in NumPy."""
+    logits, labels = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], np.float32), np.array([1, 0])
+    found = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    for smoothing in (0.0, 0.3):
+        wanted = (1 - smoothing) * np.eye(3)[labels] + smoothing / 3
+        losses = cross_entropy(Outputs(jnp.asarray(logits), None, {}), jnp.asarray(labels), smoothing=smoothing)
+        np.testing.assert_allclose(losses, -(wanted * np.log(found)).sum(-1), rtol=1e-6)

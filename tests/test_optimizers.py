@@ -34,6 +34,19 @@ def test_adam():
     assert two_steps(adam(rate)) == pytest.approx(parameter, rel=1e-6)
 
 
+def test_nesterovs_momentum_looks_ahead():
+    """The update is the gradient and the momentum after it: PyTorch's formula."""
+    first = 2.0 - 0.1 * (1.0 + 0.9 * 1.0)
+    second = first - 0.1 * (0.5 + 0.9 * (0.9 * 1.0 + 0.5))
+    optimizer = sgd(lambda count: 0.1, momentum=0.9, weight_decay=0.0, nesterov=True)
+    assert two_steps(optimizer) == pytest.approx(second)
+
+
+def test_a_rate_rises_before_its_schedule():
+    rate = learning_rate(0.1, schedule="cosine", steps=120, final=0.02, warmup=1 / 6)
+    assert [float(rate(count)) for count in (0, 10, 20, 70, 120)] == pytest.approx([0.0, 0.05, 0.1, 0.051, 0.002])
+
+
 def test_multistep_falls_to_a_tenth_at_each_milestone():
     rate = learning_rate(0.1, schedule="multistep", steps=500, milestones=(0.2, 0.4))
     assert [float(rate(n)) for n in (0, 99, 100, 199, 200, 499)] == pytest.approx([0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3])

@@ -33,7 +33,7 @@ with workdir.locked(Path(sys.argv[1])):
 
 
 def check(directory, settings=OLD, digest=DIGEST, force=False):
-    workdir.check(directory, from_dict(settings), digest, force=force)
+    workdir.check(directory, from_dict(settings), {workdir.TEACHER: digest}, force=force)
 
 
 @pytest.fixture

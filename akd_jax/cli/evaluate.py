@@ -52,7 +52,7 @@ def _evaluate(arguments: list[str]) -> None:
         )
     else:
         info, variables = teacher_files.read(flags.teacher)
-        held = examination.load(info, flags.data, flags.data_dir, flags.split)
+        held = examination.load(info.task, flags.data, flags.data_dir, flags.split)
         logits = examination.logits_of_teacher(info, variables, held)
         name = f"teacher {flags.teacher}"
         examined = [examination.of_teacher(logits, held, name=name, source=flags.data, split=flags.split)]

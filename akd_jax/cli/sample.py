@@ -41,9 +41,11 @@ def _sample(arguments: list[str]) -> None:
 
     compilation.wake(saved_run.describe(run)[0].compilation.cache)
     saved = saved_run.read(run)
+    if not saved.experiment.generator:
+        raise InputError(f"{run} has no generator: its networks learnt from labelled images; give another --workdir")
     init_key, sample_key = jax.random.split(jax.random.key(flags.seed))
     state = initial_state(saved.experiment, init_key) if flags.untrained else saved.progress.state
     images = saved.experiment.method.sample(state, sample_key, num=flags.num)
-    report.save_samples(out, report.to_pixels(np.asarray(images), saved.teacher_info.mean, saved.teacher_info.std))
+    report.save_samples(out, report.to_pixels(np.asarray(images), saved.task.mean, saved.task.std))
     age = "untrained" if flags.untrained else f"after {saved.progress.round} rounds"
     print(f"{flags.num} images of {run}'s generator, {age}: {out}")

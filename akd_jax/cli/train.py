@@ -1,6 +1,7 @@
 """akd-train: distils a teacher into students without data."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -21,10 +22,20 @@ configs that ship with akd_jax: {shipped}."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Parses the command line, trains and exits."""
-    ending(lambda: _train(sys.argv[1:] if arguments is None else arguments))
+    ending(lambda: train_as_told(sys.argv[1:] if arguments is None else arguments, usage=USAGE))
 
 
-def _train(arguments: list[str]) -> None:
+def train_as_told(
+    arguments: list[str],
+    *,
+    usage: str,
+    check: Callable[[Config], None] = lambda config: None,
+    then: Callable[[Path], None] = lambda directory: None,
+) -> None:
+    """Trains what the command line says. check: refuses a config; then: what follows in the run's directory at its end.
+
+    Raises what `loop.train` raises, and InputError for a command line that cannot be used.
+    """
     program = Path(sys.argv[0]).name
     command_line = [program, *arguments]
     values = flags.FlagValues()
@@ -36,15 +47,18 @@ def _train(arguments: list[str]) -> None:
     flags.DEFINE_bool("help", False, "show this and stop", short_name="h", flag_values=values)
     config = _parse(values, command_line)
     if config is None:
-        usage = USAGE.format(program=program, shipped=", ".join(shipped()))
-        print(f"{usage}\n\n{values.main_module_help() or values.get_help()}")
+        told = usage.format(program=program, shipped=", ".join(shipped()))
+        print(f"{told}\n\n{values.main_module_help() or values.get_help()}")
         return
+    check(config)
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
     if not values.dry_run:
         workdir.check_unused(directory)
     from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
 
     train(config, directory, force=values.force, dry_run=values.dry_run)
+    if not values.dry_run:
+        then(directory)
 
 
 def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:

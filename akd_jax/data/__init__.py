@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from akd_jax import digits
+from akd_jax.data import coarse
 from akd_jax.data.cifar import CIFARS
 from akd_jax.data.folder import open_folder
 from akd_jax.data.images import Images, Splits, check, part
@@ -27,7 +28,7 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *,
     """The images that any of the splits names, each once, and where those of each split are.
 
     name: `cifar10` or `cifar100`, which tensorflow-datasets prepared in `data_dir` or which are prepared there now;
-    `digits`; the path of an `.npz` file or of an image folder. specs: at least one, such as `test`, `test[:20%]`,
+    `cifar100_coarse16`, the latter at half its side with its 20 coarse classes; `digits`; the path of an `.npz` file or of an image folder. specs: at least one, such as `test`, `test[:20%]`,
     `train+test`, `seed:20%` (see `splits.py`). fetch: False leaves a CIFAR that is not prepared as it is.
     Raises DataMissing for a CIFAR that is not there and cannot be had, else InputError: for an unknown name or split,
     or data that are damaged or not of the form.
@@ -56,6 +57,8 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *,
 def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -> Source:
     if name in CIFARS:
         return _cifar(name, specs, data_dir, fetch)
+    if name == coarse.NAME:
+        return coarse.halved(_cifar(coarse.OF, specs, data_dir, fetch, label=coarse.LABEL))
     if name == "digits":
         return _digits()
     if name.startswith("file://"):
@@ -66,11 +69,12 @@ def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) ->
         _no_cifar(Path(name).resolve())
         return open_folder(Path(name))
     raise InputError(
-        f"data {name!r} is unknown: give cifar10, cifar100, digits, or the path of an .npz file or of an image folder"
+        f"data {name!r} is unknown: give cifar10, cifar100, {coarse.NAME}, digits, or the path of an .npz file or of an "
+        "image folder"
     )
 
 
-def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -> Source:
+def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool, label: str = "label") -> Source:
     from akd_jax.data import prepare, prepared  # they import what only CIFAR needs
 
     if not prepared.is_prepared(prepared.folder(name, data_dir)):
@@ -80,7 +84,7 @@ def _cifar(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) -
             raise DataMissing(
                 f"{name} is not prepared in {prepared.folder(name, data_dir)}; without --dry_run it would be now"
             )
-    return prepared.open_prepared(prepare.prepare(name, data_dir))
+    return prepared.open_prepared(prepare.prepare(name, data_dir), label=label)
 
 
 def _no_cifar(path: Path) -> None:

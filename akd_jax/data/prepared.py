@@ -33,9 +33,10 @@ def is_prepared(path: Path) -> bool:
     return path.is_dir()
 
 
-def open_prepared(path: Path) -> Source:
+def open_prepared(path: Path, *, label: str = "label") -> Source:
     """The prepared folder. Raises InputError, here or when reading, if it is damaged or of another file format.
 
+    label: which of its labels.
     Here the last image of each split is read, which a split that was cut has lost.
     """
     import tensorflow_datasets as tfds  # half a second that nobody else should wait for
@@ -43,7 +44,7 @@ def open_prepared(path: Path) -> Source:
     def read(split: str) -> Part:
         source = builder.as_data_source(split)
         records = source.__getitems__(range(sizes[split]))
-        images, labels = (np.stack([record[key] for record in records]) for key in ("image", "label"))
+        images, labels = (np.stack([record[key] for record in records]) for key in ("image", label))
         return part(str(path), images, labels, np.argsort([record["id"] for record in records]))
 
     def read_all(splits: list[str]) -> list[Part]:
@@ -57,7 +58,7 @@ def open_prepared(path: Path) -> Source:
         sizes = {name: int(split.num_examples) for name, split in builder.info.splits.items()}
         for split, size in sizes.items():
             builder.as_data_source(split)[size - 1]
-        return Source(sizes, tuple(builder.info.features["label"].names), read_all)
+        return Source(sizes, tuple(builder.info.features[label].names), read_all)
     except Exception as error:
         raise _damaged(path, error) from error
 

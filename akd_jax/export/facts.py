@@ -11,11 +11,11 @@ class Facts:
 
     role: student, teacher or generator. kind: classifier or generator.
     mean, std: of the normalisation, one a channel.
-    teacher: its architecture, parameters and digest.
+    teacher: its architecture, parameters and digest; {} where there was none.
     top1: data and split -> share.
     pixels: whether it takes bytes, the normalisation inside.
     image_size: side of the images; input_size: side to which a classifier's are enlarged.
-    latents, width: of a generator. method, rounds: of the training, of all but a teacher.
+    lessons: the labelled images that it learnt from, if it did. latents, width: of a generator. method, rounds: of the training, of all but a teacher.
     layout: of its PyTorch names, once chosen.
     """
 
@@ -33,6 +33,7 @@ class Facts:
     kind: str
     image_size: int
     input_size: int | None = None
+    lessons: str | None = None
     latents: int | None = None
     width: int | None = None
     method: str | None = None

@@ -77,10 +77,16 @@ def card(facts: Facts) -> str:
 
 def _origin(facts: Facts) -> list[str]:
     teacher, trained = facts.teacher, facts.rounds or 0
-    described = f"`{teacher['architecture']}` ({teacher['parameters']:,} parameters, weights `{teacher['digest']}`)"
+    described = teacher and (
+        f"`{teacher['architecture']}` ({teacher['parameters']:,} parameters, weights `{teacher['digest']}`)"
+    )
     return {
         "teacher": [f"A classifier converted from a PyTorch checkpoint: {described}."],
         "student": [
+            f"Trained on labelled images ({facts.lessons})" + (f", with the teacher {described}." if teacher else ".")
+        ]
+        if facts.lessons
+        else [
             f"Distilled without data (method `{facts.method}`, {trained:,} rounds) from the teacher "
             f"{described}: no training image was seen."
         ],

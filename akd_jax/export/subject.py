@@ -19,6 +19,7 @@ from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
 from akd_jax.report import to_pixels
 from akd_jax.saved_run import SavedRun
+from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Array, Network, Variables
 
@@ -71,7 +72,7 @@ def of_student(
 
     source, data_dir: of images to try it on, None for those that the run was evaluated on.
     """
-    config, info = saved_run.describe(directory)
+    config, task, info = saved_run.describe(directory)
     if student not in (None, *config.students) or (student is None and len(config.students) > 1):
         asked = f"--student {student}" if student else "--student is missing"
         raise InputError(f"{asked}: {directory} has {', '.join(config.students)}")
@@ -80,34 +81,38 @@ def of_student(
     chosen = saved.progress.best[name]
     if best and not chosen.measures:
         raise InputError(f"{directory} was never evaluated, so no student has a best: leave --best out")
-    variables = chosen.variables if best else saved.progress.state.students[name].variables
+    variables = chosen.variables if best else saved.progress.state.students[name].deployed
     rounds = chosen.round if best else saved.progress.round
     last = saved.progress.last[name] if saved.progress.evaluated == rounds else {}
     top1 = _named(config, chosen.measures if best else last)
-    pixels, seen = _pixels(info, config.image_size, source, data_dir, saved)
-    known = {"method": config.method, "rounds": rounds, "top1": top1}
-    return _classifier("student", name, info, variables, pixels, seen, **known)
+    pixels, seen = _pixels(task, config.image_size, source, data_dir, saved)
+    known = {"method": config.method, "rounds": rounds, "top1": top1, "teacher": _teacher(info)}
+    if not saved.experiment.generator:
+        known["lessons"] = f"{config.supervised.split} of {Path(config.supervised.data).name}"
+    return _classifier("student", name, task, variables, pixels, seen, **known)
 
 
 def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir: str | None) -> Subject:
     """A converted teacher; image_size: where no data say it. Raises InputError."""
     info, variables = teacher_files.read(directory)
-    pixels, seen = _pixels(info, image_size, source, data_dir, None)
+    pixels, seen = _pixels(info.task, image_size, source, data_dir, None)
     top1 = {f"{Path(data).name} test": share for data, share in info.top1.items()}
-    return _classifier("teacher", info.arch, info, variables, pixels, seen, top1=top1)
+    return _classifier("teacher", info.arch, info.task, variables, pixels, seen, top1=top1, teacher=_teacher(info))
 
 
 def of_generator(directory: Path) -> Subject:
     """A run's generator at the newest checkpoint, as `sample` draws with it. Raises InputError."""
     saved = saved_run.read(directory)
-    config, info = saved.config, saved.teacher_info
-    own = config.generator
-    network = GENERATORS[own.name](config.image_size, info.channels, own.width)
+    if not saved.experiment.generator:
+        raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
+    config, own = saved.config, saved.config.generator
+    network = GENERATORS[own.name](config.image_size, saved.task.channels, own.width)
     variables = saved.progress.state.generator.variables
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
     facts = _facts(
-        info,
+        saved.task,
         variables,
+        teacher=_teacher(saved.teacher_info),
         role="generator",
         kind="generator",
         architecture=own.name,
@@ -120,12 +125,12 @@ def of_generator(directory: Path) -> Subject:
     return Subject(network, _on_host(variables), latents, f"{EXAMPLES} latents", facts)
 
 
-def _classifier(role, name, info, variables, pixels, seen, **known) -> Subject:
+def _classifier(role, name, task, variables, pixels, seen, **known) -> Subject:
     size = pixels.shape[1]
-    network = make_classifier(name, info.classes, image_size=size)
-    images = ((pixels.astype(np.float32) / 255 - np.float32(info.mean)) / np.float32(info.std)).astype(np.float32)
+    network = make_classifier(name, task.classes, image_size=size)
+    images = ((pixels.astype(np.float32) / 255 - np.float32(task.mean)) / np.float32(task.std)).astype(np.float32)
     facts = _facts(
-        info,
+        task,
         variables,
         role=role,
         kind="classifier",
@@ -137,16 +142,19 @@ def _classifier(role, name, info, variables, pixels, seen, **known) -> Subject:
     return Subject(network, _on_host(variables), images, seen, facts)
 
 
-def _facts(info: TeacherInfo, variables: Variables, **known: Any) -> Facts:
+def _facts(task: Task, variables: Variables, **known: Any) -> Facts:
     return Facts(
         parameters=parameter_count(variables),
-        channels=info.channels,
-        classes=info.classes,
-        mean=list(info.mean),
-        std=list(info.std),
-        teacher={"architecture": info.arch, "parameters": info.parameters, "digest": info.digest},
+        channels=task.channels,
+        classes=task.classes,
+        mean=list(task.mean),
+        std=list(task.std),
         **known,
     )
+
+
+def _teacher(info: TeacherInfo | None) -> dict[str, Any]:
+    return {"architecture": info.arch, "parameters": info.parameters, "digest": info.digest} if info else {}
 
 
 def _named(config: Config, splits: Mapping[str, Measures]) -> dict[str, float]:
@@ -156,7 +164,7 @@ def _named(config: Config, splits: Mapping[str, Measures]) -> dict[str, float]:
 
 
 def _pixels(
-    info: TeacherInfo, size: int, source: str | None, data_dir: str | None, saved: SavedRun | None
+    task: Task, size: int, source: str | None, data_dir: str | None, saved: SavedRun | None
 ) -> tuple[np.ndarray, str]:
     """(uint8 images, what they are): of the source, else of the run's own data, else generated, else noise.
 
@@ -165,22 +173,22 @@ def _pixels(
     if source:
         held = data.load_splits(source, ["test"], data_dir).held
         side = size if saved else held.images.shape[1]
-        data.check(held, source, shape=(side, side, info.channels), classes=info.classes)
+        data.check(held, source, shape=(side, side, task.channels), classes=task.classes)
         return _some(held.images, source)
-    if saved is None:
-        noise = np.random.default_rng(0).integers(0, 256, (EXAMPLES, size, size, info.channels))
-        return noise.astype(np.uint8), f"{EXAMPLES} images of noise (--data gives real ones)"
-    own = saved.config.evaluation
-    if own.data:
+    own = saved.config.evaluation if saved else None
+    if own and own.data:
         split = (own.final_splits or own.splits)[0]
         try:
             held = data.load_splits(own.data, [split], data_dir or own.data_dir or None, fetch=False).held
-            data.check(held, own.data, shape=(size, size, info.channels), classes=info.classes)
+            data.check(held, own.data, shape=(size, size, task.channels), classes=task.classes)
             return _some(held.images, f"{own.data} {split}")
-        except InputError:  # moved away since; the run's own images will do
+        except InputError:  # moved away since; images of the run's own will do
             pass
+    if saved is None or not saved.experiment.generator:
+        noise = np.random.default_rng(0).integers(0, 256, (EXAMPLES, size, size, task.channels))
+        return noise.astype(np.uint8), f"{EXAMPLES} images of noise (--data gives real ones)"
     drawn = saved.experiment.method.sample(saved.progress.state, jax.random.key(0), num=EXAMPLES)
-    return to_pixels(np.asarray(drawn), info.mean, info.std), f"{EXAMPLES} generated images"
+    return to_pixels(np.asarray(drawn), task.mean, task.std), f"{EXAMPLES} generated images"
 
 
 def _some(images: np.ndarray, name: str) -> tuple[np.ndarray, str]:

@@ -1,4 +1,4 @@
-"""Methods by name: (teacher, students, generator, **settings) -> Method.
+"""Methods by name: (teacher, students, generator, **settings) -> Method; the supervised one has no generator.
 
 A new name is one entry here; a new family is one too, and one in `experiment.METHOD_SETTINGS`.
 """
@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.players import BATCH_STATS
+from akd_jax.methods.supervised import supervised
 from akd_jax.types import Method
 
 __all__ = ["BATCH_STATS", "METHODS"]
 
 # The seed's game is DFAD's with other numbers and a second student.
-METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial, "dfad": adversarial}
+METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial, "dfad": adversarial, "supervised": supervised}

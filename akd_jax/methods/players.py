@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -10,10 +11,13 @@ from akd_jax.platforms import by_platform
 from akd_jax.types import Array, Network, NetworkState, Variables
 
 
-def new_player(network: Network, optimizer: optax.GradientTransformation, key: Array, inputs: Any) -> NetworkState:
-    """A freshly initialised player for inputs of this shape."""
+def new_player(
+    network: Network, optimizer: optax.GradientTransformation, key: Array, inputs: Any, *, average: bool = False
+) -> NetworkState:
+    """A freshly initialised player for inputs of this shape. average: whether it keeps a moving one of itself."""
     variables = network.init(key, inputs)
-    return NetworkState(variables.params, variables.batch_stats, optimizer.init(variables.params))
+    kept = variables if average else ()
+    return NetworkState(variables.params, variables.batch_stats, optimizer.init(variables.params), kept)
 
 
 def moved(
@@ -21,7 +25,15 @@ def moved(
 ) -> NetworkState:
     """The player one update later."""
     updates, opt_state = optimizer.update(gradients, player.opt_state, player.params)
-    return NetworkState(optax.apply_updates(player.params, updates), batch_stats, opt_state)
+    return NetworkState(optax.apply_updates(player.params, updates), batch_stats, opt_state, player.average)
+
+
+def averaged(player: NetworkState, decay: float) -> NetworkState:
+    """The player with its moving average a step later: decay * old + (1 - decay) * new, if it keeps one."""
+    if not player.average:
+        return player
+    average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, player.average, player.variables)
+    return player.replace(average=average)
 
 
 def norm(gradients: Any) -> Array:

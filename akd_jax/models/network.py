@@ -1,6 +1,6 @@
 """Flax modules as `Network`s, and what can be put before a network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -60,15 +60,17 @@ def resize_inputs(network: Network, size: int) -> Network:
 
 def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
-    mean, std = np.float32(mean), np.float32(std)
-
-    def normalised(pixels):
-        return (pixels.astype(jnp.float32) / 255 - mean) / std
-
+    normalised = normaliser(mean, std)
     return Network(
         init=lambda key, pixels: network.init(key, normalised(pixels)),
         apply=lambda variables, pixels, *, train: network.apply(variables, normalised(pixels), train=train),
     )
+
+
+def normaliser(mean: Sequence[float], std: Sequence[float]) -> Callable[[Array], Array]:
+    """uint8 images [B, H, W, C] -> (pixels / 255 - mean) / std, mean and std one a channel."""
+    mean, std = np.float32(mean), np.float32(std)
+    return lambda pixels: (pixels.astype(jnp.float32) / 255 - mean) / std
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:

@@ -31,7 +31,7 @@ def game(request):
     """(dtype, experiment, shapes of its first state, teacher's variables)."""
     config = from_dict(akd.get_config("digits").to_dict() | {"dtype": request.param})
     info, teacher = teacher_files.load(config.teacher)
-    experiment = build(config, info)
+    experiment = build(config, info.task, teacher=info.arch)
     return (
         request.param,
         experiment,
