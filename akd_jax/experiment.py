@@ -61,7 +61,7 @@ def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0)
 
 
 def draws(config: Config) -> bool:
-    """Whether the config's method plays with a generator; one without learns from labelled images. Raises InputError."""
+    """Whether the method plays with a generator; one without learns from labelled images. Raises InputError."""
     _check_name("method", config.method, METHODS)
     return METHODS[config.method] is not supervised
 
@@ -141,8 +141,8 @@ def _supervised(
 
     if times.rounds_per_epoch * config.batch_size > examples:
         raise InputError(
-            f"{examples:,} images are too few for schedule.rounds_per_epoch={times.rounds_per_epoch} rounds of batches of "
-            f"{config.batch_size}: lower either"
+            f"{examples:,} images are too few for schedule.rounds_per_epoch={times.rounds_per_epoch} rounds of batches "
+            f"of {config.batch_size}: lower either"
         )
     return supervised(
         teacher if weight else None,

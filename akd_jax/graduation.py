@@ -25,9 +25,9 @@ def graduate(directory: Path) -> None:
     goal = directory / STATE_DICT
     files.write_bytes(goal, data)
     info, variables = convert(goal, arch=name, mean=saved.task.mean, std=saved.task.std)
-    held = Path(saved.config.evaluation.data).name
-    test = {held: measures["top1"] for split, measures in best.measures.items() if split == "test"}
-    info = dataclasses.replace(info, top1=test)
+    if "test" in best.measures:
+        held = Path(saved.config.evaluation.data).name
+        info = dataclasses.replace(info, top1={held: best.measures["test"]["top1"]})
     teacher_files.save(directory / DIRECTORY, info, variables, overwrite=True)
     measured = ", ".join(f"{split} {100 * measures['top1']:.2f} %" for split, measures in best.measures.items())
     say(f"the network after round {best.round} ({measured or 'not measured'}) is in {directory / DIRECTORY} and {goal}")

@@ -18,7 +18,8 @@ from akd_jax.teacher import TeacherInfo
 class SavedRun(NamedTuple):
     """What a run's directory holds, put together again: its settings, what they build, and how far it came.
 
-    teacher_info: its arrays are not needed; None where the run has no teacher. progress: at the newest checkpoint that is undamaged.
+    teacher_info: its arrays are not needed; None where the run has no teacher. progress: at the newest checkpoint that
+    is undamaged.
     """
 
     config: Config

@@ -28,8 +28,9 @@ def load_splits(name: str, specs: Sequence[str], data_dir: str | None = None, *,
     """The images that any of the splits names, each once, and where those of each split are.
 
     name: `cifar10` or `cifar100`, which tensorflow-datasets prepared in `data_dir` or which are prepared there now;
-    `cifar100_coarse16`, the latter at half its side with its 20 coarse classes; `digits`; the path of an `.npz` file or of an image folder. specs: at least one, such as `test`, `test[:20%]`,
-    `train+test`, `seed:20%` (see `splits.py`). fetch: False leaves a CIFAR that is not prepared as it is.
+    `cifar100_coarse16`, the latter at half its side with its 20 coarse classes; `digits`; the path of an `.npz` file or
+    of an image folder. specs: at least one, such as `test`, `test[:20%]`, `train+test`, `seed:20%` (see `splits.py`).
+    fetch: False leaves a CIFAR that is not prepared as it is.
     Raises DataMissing for a CIFAR that is not there and cannot be had, else InputError: for an unknown name or split,
     or data that are damaged or not of the form.
     """
@@ -69,8 +70,8 @@ def _open(name: str, specs: Sequence[str], data_dir: str | None, fetch: bool) ->
         _no_cifar(Path(name).resolve())
         return open_folder(Path(name))
     raise InputError(
-        f"data {name!r} is unknown: give cifar10, cifar100, {coarse.NAME}, digits, or the path of an .npz file or of an "
-        "image folder"
+        f"data {name!r} is unknown: give cifar10, cifar100, {coarse.NAME}, digits, or the path of an .npz file or of "
+        "an image folder"
     )
 
 

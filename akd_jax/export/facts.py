@@ -15,7 +15,8 @@ class Facts:
     top1: data and split -> share.
     pixels: whether it takes bytes, the normalisation inside.
     image_size: side of the images; input_size: side to which a classifier's are enlarged.
-    lessons: the labelled images that it learnt from, if it did. latents, width: of a generator. method, rounds: of the training, of all but a teacher.
+    lessons: the labelled images that it learnt from, if it did. latents, width: of a generator.
+    method, rounds: of the training, of all but a teacher.
     layout: of its PyTorch names, once chosen.
     """
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax.types import Network, Outputs, Variables
+from akd_jax.types import Array, Network, Outputs, Variables
 
 
 def classifier(module: nn.Module) -> Network:

@@ -83,7 +83,9 @@ def test_resumed_it_is_the_same(trained, tmp_path, monkeypatch):
 def test_once_more_changes_nothing_but_writes_it_again(trained, capsys):
     before = contents(trained)
     assert status(train_teacher, *TEACHER, "--workdir", trained) == 0
-    kept = {path: data for path, data in contents(trained).items() if "variables" not in path.parts}  # Orbax names files
+    kept = {
+        path: data for path, data in contents(trained).items() if "variables" not in path.parts
+    }  # Orbax names files
     assert kept == {path: before[path] for path in kept} and len(kept) > 8
 
 

@@ -31,7 +31,17 @@ def plain(key, images):
     return images
 
 
-def made(*, teacher=None, names=("large",), loss=label_loss, rounds_per_epoch=2, augment=plain, rate=0.05, examples=EXAMPLES, **settings):
+def made(
+    *,
+    teacher=None,
+    names=("large",),
+    loss=label_loss,
+    rounds_per_epoch=2,
+    augment=plain,
+    rate=0.05,
+    examples=EXAMPLES,
+    **settings,
+):
     """(method, lessons): five steps an epoch, or four in two rounds."""
     network, students, _ = make_networks()
     method = supervised(
@@ -65,7 +75,7 @@ def test_it_learns():
     _, metrics = quick(run_rounds(method.turns["large"].round, 12))(begun(method), lessons, jax.random.key(0))
     losses, right = metrics["student_loss"]["large"], metrics["top1"]["large"]
     assert losses.shape == (12,)
-    assert losses[-1] < 0.6 * losses[0] and right[-1] > 0.7 > right[0]
+    assert losses[-1] < 0.6 * losses[0] and right[-3:].mean() > right[0] + 0.2
 
 
 def noting():
@@ -88,7 +98,7 @@ def test_an_epoch_shows_each_image_once_at_most_in_an_order_of_its_own():
     number = {image.tobytes(): i for i, image in enumerate(np.asarray(IMAGES))}
     seen = [[number[image.tobytes()] for image in batch] for batch in shown]
     assert [len(batch) for batch in seen] == [BATCH] * 8
-    first, second = sum(seen[:4], []), sum(seen[4:], [])
+    first, second = (np.ravel(seen[start : start + 4]).tolist() for start in (0, 4))
     assert len(set(first)) == len(set(second)) == 16 and first != second
     for epoch, found in enumerate((first, second)):
         assert found == order(lessons, jnp.int32(epoch))[:16].tolist()
@@ -100,7 +110,9 @@ def test_an_epoch_of_two_rounds_is_one_of_one():
     for per_epoch in (1, 2):
         method, lessons = made(rounds_per_epoch=per_epoch, examples=16)
         lessons = lessons.replace(images=IMAGES[:16], labels=LABELS[:16])
-        state, _ = quick(run_rounds(method.turns["large"].round, 2 * per_epoch))(begun(method), lessons, jax.random.key(0))
+        state, _ = quick(run_rounds(method.turns["large"].round, 2 * per_epoch))(
+            begun(method), lessons, jax.random.key(0)
+        )
         played.append(state.students["large"].params)
     for one, two in zip(*map(jax.tree.leaves, played), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
