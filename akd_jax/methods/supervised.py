@@ -73,7 +73,7 @@ def supervised(
 
     def init(key: Array) -> AKDState:
         """Fresh students, each initialised with a key of its own."""
-        images = jax.ShapeDtypeStruct((batch_size, *image_shape), jnp.float32)
+        images = jnp.zeros((batch_size, *image_shape))
         return AKDState(
             step=jnp.zeros((), jnp.int32),
             students={
