@@ -8,7 +8,7 @@ python scripts/train.py --config configs/baseline.py:resnet20_scratch       CIFA
 python scripts/train.py --config configs/baseline.py:resnet20_distilled
 python scripts/train.py --config configs/baseline.py:coarse16_scratch       its 20 coarse classes at 16x16
 python scripts/train.py --config configs/baseline.py:coarse16_distilled
-    For 2 CPU cores.
+    For 2 CPU cores. Not yet run; resnet20's teacher is not in the repository yet: give --config.teacher.path.
 """
 
 import runpy

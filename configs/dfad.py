@@ -8,7 +8,8 @@ python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
 
 python scripts/train.py --config configs/dfad.py:cifar100_resnet20  CIFAR-100, ResNet-20 -> ResNet-20
 python scripts/train.py --config configs/dfad.py:coarse16           its 20 coarse classes at 16x16
-    The same at the size of a CPU, from teachers that are in the repository.
+    The same at the size of a CPU, from teachers that are in the repository (coarse16) or will be (cifar100_resnet20:
+    give --config.teacher.path). Not yet run.
 
 python scripts/train.py --config configs/dfad.py:resnet20  CIFAR-10, ResNet-20 -> ResNet-20
     Needs teacher/resnet20-12fca82f.th (akamaster, 91.73 %). The same losses at a size for a CPU: 109 minutes on one
