@@ -8,18 +8,23 @@ import jax
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from akd_jax import hosts
 from akd_jax.config import Config
 from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 from akd_jax.summary import device
 
-say = tqdm.write  # plain lines that do not tear a progress bar
+
+def say(line: str) -> None:
+    """A line from the first process that tears no progress bar."""
+    if hosts.is_first():
+        tqdm.write(line)
 
 
 def announce(config: Config) -> None:
     """The run and the backend, before anything takes time."""
-    say(f"{config.name}, seed {config.seed}, on {device()}, jax {jax.__version__}")
+    say(f"{config.name}, seed {config.seed}, on {device(config.mesh.data)}, jax {jax.__version__}")
 
 
 def introduce(run: Run) -> None:
@@ -49,11 +54,13 @@ def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
     memory = max(_bytes(program) for program in programs.values())
     rounds = run.schedule.rounds - after
     flops = run.flops_in(run.schedule.rounds) - run.flops_in(after)
-    speed = _matmul_flops_per_second()
-    say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB")
+    devices = run.config.mesh.data
+    speed = devices * _matmul_flops_per_second()
+    each, they = (" on each device", f"these {devices} devices reach") if devices > 1 else ("", "this device reaches")
+    say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB{each}")
     say(
-        f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
-        "device reaches in a matrix product; a measured estimate follows the first epoch"
+        f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that {they} "
+        "in a matrix product; a measured estimate follows the first epoch"
     )
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterable
 
-from akd_jax import collapse, metrics, progress
+from akd_jax import collapse, hosts, metrics, progress
 from akd_jax.briefing import report_evaluation
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.errors import warn
@@ -16,23 +16,33 @@ from akd_jax.recorder import Recorder
 from akd_jax.run import Run
 
 
-def conclude(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, checkpoints: Checkpoints) -> Progress:
-    """Measures, saves, draws and reports; the progress with what came of it."""
+def conclude(
+    run: Run, now: Progress, judges: Evaluation | None, recorder: Recorder | None, checkpoints: Checkpoints | None
+) -> Progress:
+    """Measures, saves, draws and reports; the progress with what came of it.
+
+    Of several processes the first does, and alone has those who do; all get the progress.
+    """
     students = run.config.students
-    last = {name: _measure(run, now, name, judges.during, recorder) for name in students}
-    now = _inspect(run, progress.keep_best(now, last), judges, recorder)
-    now = now._replace(last=last, evaluated=now.round)
+    last = hosts.of_first(lambda: {name: _measure(run, now, name, judges.during, recorder) for name in students})
+    now = progress.keep_best(now, last)
+    generator, collapsed = hosts.of_first(lambda: _inspect(run, now, judges, recorder))
+    now = now._replace(generator=generator, collapsed=collapsed, last=last, evaluated=now.round)
     now = now._replace(ending=ending(run, now))
     if now.ending:
-        last = {name: now.last[name] | _measure(run, now, name, judges.at_end, recorder) for name in students}
-        best = {name: judges.at_end(name, best.variables) for name, best in now.best.items()}
+        last, best = hosts.of_first(lambda: _measure_at_end(run, now, judges, recorder))
         now = progress.add_to_best(now._replace(last=last), best)
     progress.save(checkpoints, now)
+    hosts.by_first(lambda: _tell(run, now, judges, recorder, checkpoints))
+    return now
+
+
+def _tell(run: Run, now: Progress, judges: Evaluation, recorder: Recorder, checkpoints: Checkpoints) -> None:
+    """What a person sees of it."""
     draw(run, now, recorder)  # while the checkpoint is written
     checkpoints.wait()  # nothing is reported that a kill could undo
     recorder.report(now, teacher_top1=judges.teacher_top1)
     report_evaluation(run, now, _epoch(run, now), now.last)
-    return now
 
 
 def draw(run: Run, now: Progress, recorder: Recorder) -> None:
@@ -91,8 +101,18 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
     return measured
 
 
-def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
-    """Looks at what the generator draws: records it, and says what has collapsed since the last time."""
+def _measure_at_end(
+    run: Run, now: Progress, judges: Evaluation, recorder: Recorder
+) -> tuple[dict[str, dict[str, Measures]], dict[str, dict[str, Measures]]]:
+    """(the students as they are, the students at their best), on the splits that are read at the end too."""
+    last = {name: now.last[name] | _measure(run, now, name, judges.at_end, recorder) for name in run.config.students}
+    return last, {name: judges.at_end(name, best.variables) for name, best in now.best.items()}
+
+
+def _inspect(
+    run: Run, now: Progress, judges: Evaluation, recorder: Recorder
+) -> tuple[dict[str, Measures], tuple[str, ...]]:
+    """(what the generator draws, measured and recorded; what has collapsed), and a warning of what is new of that."""
     started = time.monotonic()
     measured = judges.generator(now.state)
     seconds = time.monotonic() - started
@@ -109,7 +129,7 @@ def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) ->
     for name in collapsed:
         if name not in now.collapsed:
             warn(f"collapse after round {now.round}: {name} ({collapse.MEANING[name.split()[0]]})")
-    return now._replace(generator=measured, collapsed=collapsed)
+    return measured, collapsed
 
 
 def _history(rows: Iterable[Row]) -> list[dict[str, Row]]:

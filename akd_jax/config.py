@@ -208,6 +208,37 @@ class CollapseConfig:
 
 
 @dataclass(frozen=True)
+class MeshConfig:
+    """The devices that play one run together; each draws its share of every batch.
+
+    data: how many, of all processes together.
+    shard_optimizer: whether each keeps its share of the optimizers' states too, which takes less memory.
+    coordinator: where several processes meet, one a host: "host:port" of the first of them, or "auto" for what Slurm, a
+      TPU or GKE says; "" for one process.
+    processes, process: how many there are, and which this one is, counted from 0. Not beside "auto".
+    """
+
+    data: int = 1
+    shard_optimizer: bool = False
+    coordinator: str = ""
+    processes: int = 1
+    process: int = 0
+
+    def __post_init__(self):
+        _check_counts(self, "data", "processes")
+        _check("process", self.process, 0 <= self.process < self.processes, f"in 0 ... {self.processes - 1}")
+        if self.coordinator in ("", "auto"):
+            alone = "without a coordinator" if not self.coordinator else "beside coordinator=auto, which says it"
+            _check("processes", self.processes, self.processes == 1, f"left out {alone}")
+        else:
+            host, _, port = self.coordinator.rpartition(":")
+            meets = bool(host) and port.isdecimal() and 0 < int(port) < 1 << 16
+            _check("coordinator", self.coordinator, meets, "HOST:PORT, auto, or empty for one process")
+        fits = self.data % self.processes == 0
+        _check("data", self.data, fits, f"a multiple of processes, {self.processes}, of which each has its share")
+
+
+@dataclass(frozen=True)
 class CompilationConfig:
     """How programs are made.
 
@@ -226,6 +257,8 @@ class Config:
     student_weights: what the students begin with, in their order: PyTorch checkpoints or converted directories; "" and
       those left out begin afresh.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
+    accumulate: in how many smaller batches a step is played, whose mean gradient makes its update, for a batch that
+      does not fit into memory. Batch norms see the smaller ones.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
@@ -243,6 +276,7 @@ class Config:
     method: str = "akd"
     seed: int = 0
     batch_size: int = 256
+    accumulate: int = 1
     image_size: int = 32
     dtype: str = "float32"
     samples: int = 64
@@ -255,10 +289,12 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
+    mesh: MeshConfig = field(default_factory=MeshConfig)
 
     def __post_init__(self):
-        _check_counts(self, "batch_size", "samples", "sample_every_epochs")
+        _check_counts(self, "batch_size", "accumulate", "samples", "sample_every_epochs")
         _check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
+        self._check_batch()
         _check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
         _check(
             "image_size",
@@ -281,3 +317,14 @@ class Config:
         )
         patience = self.schedule.patience
         _check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
+
+    def _check_batch(self):
+        """Every device has its share of every smaller batch."""
+        parts, size, devices = self.accumulate, self.batch_size, self.mesh.data
+        _check("accumulate", parts, size % parts == 0 and size > parts, f"a divisor of batch_size, {size}, below it")
+        alone = parts == 1 or self.adversarial.teacher_steps == 1
+        _check("accumulate", parts, alone, "1 beside adversarial.teacher_steps, which makes larger batches")
+        wanted = f"a divisor of batch_size / accumulate, {size // parts}, of which every device draws its share"
+        _check("mesh.data", devices, (size // parts) % devices == 0, wanted)
+        alone = devices == 1 or not self.debug_nans
+        _check("debug_nans", self.debug_nans, alone, "off where mesh.data is above 1; the same run goes on with 1")

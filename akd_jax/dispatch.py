@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax import metrics, skips
+from akd_jax import hosts, metrics, skips
 from akd_jax.compilation import compiled
 from akd_jax.errors import NonFiniteError, warn
 from akd_jax.progress import Progress
@@ -33,37 +33,38 @@ def compile_turn(run: Run, turn: str, state: AKDState) -> Any:
         state,
         run.teacher_variables,
         run.game_key,
-        jnp.int32(0),
+        run.placement.everywhere(jnp.int32(0)),
         options=run.options,
         donate=0,
+        results=run.placement.results(state),
     )
 
 
-def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder) -> Progress:
-    """Plays the rounds of a dispatch and records them.
+def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder | None) -> Progress:
+    """Plays the rounds of a dispatch and records them; recorder: the first process's.
 
     Raises NonFiniteError once too many steps in a row were not finite.
     """
     turn = run.experiment.method.turns[dispatch.turn]
     before = jax.tree.map(jnp.copy, now.state) if run.config.debug_nans else None
+    rounds = run.placement.everywhere(jnp.int32(dispatch.rounds))
     started = time.monotonic()
-    state, played = program(now.state, run.teacher_variables, run.game_key, jnp.int32(dispatch.rounds))
+    state, played = program(now.state, run.teacher_variables, run.game_key, rounds)
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
-    seconds = time.monotonic() - started
+    seconds = hosts.agree(time.monotonic() - started)
     measured, skipped = skips.split(played, tuple(turn.steps))
-    recorder.add(
-        metrics.train_rows(
-            {
-                name: _of_student(measured, name) | {"skipped_steps": skips.by_round(skipped, dispatch.rounds)}
-                for name in turn.students
-            },
-            after=dispatch.start,
-            rounds=dispatch.rounds,
-            epoch=dispatch.epoch + 1,
-            seed=run.config.seed,
-            seconds=seconds / dispatch.rounds,
-        )
+    rows = metrics.train_rows(
+        {
+            name: _of_student(measured, name) | {"skipped_steps": skips.by_round(skipped, dispatch.rounds)}
+            for name in turn.students
+        },
+        after=dispatch.start,
+        rounds=dispatch.rounds,
+        epoch=dispatch.epoch + 1,
+        seed=run.config.seed,
+        seconds=seconds / dispatch.rounds,
     )
+    hosts.by_first(lambda: recorder.add(rows))
     now = now._replace(
         state=state,
         seconds=now.seconds + seconds,
@@ -91,7 +92,7 @@ def _count(run: Run, now: Progress, kind: Skips, dispatch: Dispatch) -> Progress
             f"row had to be left out: lower the learning rates and run again in another --workdir; {run.directory} "
             "stays as it was last saved, which --force goes on from"
         )
-    if kind.skipped.any():
+    if kind.skipped.any() and hosts.is_first():
         what = kind.describe(int(np.argmax(kind.skipped)), after=after)
         warn(f"{what} is not finite; {kind.skipped.sum()} of {kind.skipped.size} such steps were left out")
     return now._replace(skipped={**now.skipped, name: int(counts[-1])})

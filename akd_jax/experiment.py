@@ -16,8 +16,11 @@ from akd_jax.methods.adversarial import adversarial
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.objectives import OBJECTIVES, diversity_loss
+from akd_jax.sharding import ALONE
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Method, Network, Variables
+
+Split = Callable[[Array], Array]
 
 
 class Experiment(NamedTuple):
@@ -33,8 +36,11 @@ class Experiment(NamedTuple):
     method: Method
 
 
-def build(config: Config, teacher: TeacherInfo) -> Experiment:
-    """Raises InputError for a name that is in no table."""
+def build(config: Config, teacher: TeacherInfo, *, split: Split = ALONE.split) -> Experiment:
+    """split: divides a batch of training among devices (`sharding.Placement`).
+
+    Raises InputError for a name that is in no table.
+    """
     _check_name("method", config.method, METHODS)
     _check_name("generator.name", config.generator.name, GENERATORS)
     for name in config.students:
@@ -46,11 +52,13 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
     generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
     images = jax.ShapeDtypeStruct((1, size, size, teacher.channels), jnp.float32)
     frozen, freeze = fold_batch_norms(teacher_network, images)
-    return Experiment(frozen, freeze, networks, generator, method_of(config, frozen, networks, generator))
+    return Experiment(frozen, freeze, networks, generator, method_of(config, frozen, networks, generator, split=split))
 
 
-def method_of(config: Config, teacher: Network, students: Mapping[str, Network], generator: Network) -> Method:
-    """The config's method, played by these networks."""
+def method_of(
+    config: Config, teacher: Network, students: Mapping[str, Network], generator: Network, *, split: Split = ALONE.split
+) -> Method:
+    """The config's method, played by these networks; split as for `build`."""
     family = METHODS[config.method]
     return family(
         teacher,
@@ -60,6 +68,8 @@ def method_of(config: Config, teacher: Network, students: Mapping[str, Network],
         generator_optimizer=partial(_adam, config.generator_optimizer),
         sample_latents=partial(_normal, latents=config.generator.latents),
         batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        split=split,
         rounds=config.schedule.epochs * config.schedule.rounds_per_epoch,
         turns=[config.students] if config.schedule.students == "joint" else [(name,) for name in config.students],
         **METHOD_SETTINGS[family](config),

@@ -49,12 +49,18 @@ class Evaluation(NamedTuple):
 
 
 def evaluation(run: Run) -> Evaluation:
-    """The run's teacher looks at the images that it holds out, once; judges compare the students with it."""
+    """The run's teacher looks at the images that it holds out, once; judges compare the students with it.
+
+    All on one device, the first.
+    """
     config, info = run.config, run.teacher_info
     batch_size = config.evaluation.batch_size
 
+    local = run.placement.local
+
     def look(network):
-        return predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size, options=run.options)
+        predict = predictor(on_pixels(network, info.mean, info.std), batch_size=batch_size, options=run.options)
+        return lambda variables, images: predict(local(variables), images)
 
     def pool(splits: Splits) -> Pool:
         images = jnp.asarray(splits.held.images)
@@ -114,7 +120,13 @@ def generator_judge(run: Run) -> GeneratorJudge:
         return collapse.measure(images, look(run.experiment.teacher, teacher_variables), logits)
 
     program = jax.jit(measured, compiler_options=dict(run.options))
-    return lambda state: {name: on_host(values) for name, values in program(state, run.teacher_variables).items()}
+    local = run.placement.local
+
+    def judged(state):
+        found = program(local(state), local(run.teacher_variables))
+        return {name: on_host(values) for name, values in found.items()}
+
+    return judged
 
 
 def on_host(measures: Metrics) -> Measures:

@@ -1,15 +1,17 @@
 """The one host loop: between compiled dispatches it measures, writes, saves and draws."""
 
 import math
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, metrics, progress, signals, teacher_files, workdir
+from akd_jax import compilation, dispatch, files, hosts, metrics, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.conclusion import conclude, draw, evaluation_due, is_over
@@ -31,30 +33,56 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
     """
+    hosts.join(config.mesh)
     compilation.wake(config.compilation.cache)
+    hosts.check_same(to_dict(config) | {"mesh": to_dict(config)["mesh"] | {"process": 0}})
+    directory = hosts.agree(directory)
+    if hosts.several() and not dry_run:
+        hosts.by_first(lambda: workdir.check_unused(directory))
     announce(config)
     with _memory(config):
         run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
-        introduce(run)
+        hosts.by_first(lambda: introduce(run))
         if dry_run:
-            announce_cost(run, dispatch.compile_turns(run, state), after=0)
+            announce_cost(run, dispatch.compile_turns(run, run.placement.state(state)), after=0)
             return
-        directory.mkdir(parents=True, exist_ok=True)
-        with signals.awaited() as request, workdir.locked(directory):
-            workdir.check(directory, config, run.teacher_info.digest, force=force)  # another may have begun meanwhile
-            now, damaged = _where_it_stopped(run, progress.fresh(state))
+        with signals.awaited() as request, ExitStack() as stack:
+            hosts.by_first(lambda: stack.enter_context(_taken(run, force=force)))
+            now, reported = hosts.of_first(partial(_begin, run, progress.fresh(state)))
             del state  # or the first players would lie beside those of a resumed run
-            # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-            for round in damaged:  # or they would be in the way of those to come
-                files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
-            if _reported(run, now):
+            if reported:
                 say("all of it was done before: nothing is played, measured or changed")
             else:
-                files.write_json(directory / workdir.CONFIG, to_dict(config))
-                teacher_files.write_info(directory, run.teacher_info)
-                with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
-                    _play(run, now, checkpoints, request)
-    report_end(run, files.read_json(directory / workdir.SUMMARY))
+                checkpoints = hosts.by_first(lambda: stack.enter_context(_opened(run)))
+                now = progress.placed(now, run.placement)
+                _play(run, now, checkpoints, request)
+    hosts.by_first(lambda: report_end(run, files.read_json(directory / workdir.SUMMARY)))
+
+
+@contextmanager
+def _taken(run: Run, *, force: bool) -> Iterator[None]:
+    """The run's directory, alone. Raises InputError where another process is there, or another run."""
+    run.directory.mkdir(parents=True, exist_ok=True)
+    with workdir.locked(run.directory):
+        # Another may have begun meanwhile.
+        workdir.check(run.directory, run.config, run.teacher_info.digest, force=force)
+        yield
+
+
+def _begin(run: Run, start: Progress) -> tuple[Progress, bool]:
+    """(where the run goes on, whether all of it was done before); damaged checkpoints are out of its way."""
+    now, damaged = _where_it_stopped(run, start)
+    # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+    for round in damaged:  # or they would be in the way of those to come
+        files.set_aside(run.directory / workdir.CHECKPOINTS / f"{round}", run.directory / workdir.DAMAGED)
+    return now, _reported(run, now)
+
+
+def _opened(run: Run) -> Checkpoints:
+    """The run's checkpoints, once its settings and its teacher's record are written."""
+    files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
+    teacher_files.write_info(run.directory, run.teacher_info)
+    return Checkpoints(run.directory / workdir.CHECKPOINTS, keep=workdir.KEEP)
 
 
 def _where_it_stopped(run: Run, start: Progress) -> tuple[Progress, list[int]]:
@@ -106,24 +134,31 @@ def _memory(config: Config) -> Iterator[None]:
         ) from error
 
 
-def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Request) -> None:
+def _barless() -> bool | None:
+    """tqdm's `disable`: a bar where there is a terminal, in the first process."""
+    return None if hosts.is_first() else True
+
+
+def _play(run: Run, now: Progress, checkpoints: Checkpoints | None, request: signals.Request) -> None:
     """From here to the end of the run, with at least one evaluation. Raises StoppedError where that is requested."""
     kept = now.round  # on disk, or nothing to lose
 
     def give_way() -> None:
-        if not request.by:
+        """To a signal that any process got."""
+        if not (number := hosts.any_of(request.by or 0)):
             return
         if now.round > kept:
             progress.save(checkpoints, now)
-        checkpoints.wait()  # what is said to be saved is
+        hosts.by_first(lambda: checkpoints.wait())  # what is said to be saved is
+        by = signal.Signals(number)
         raise StoppedError(
-            f"stopped by {request.by.name} after round {now.round}: the same command with --workdir {run.directory} "
-            "goes on from there",
-            request.by,
+            f"stopped by {by.name} after round {now.round}: the same command with --workdir {run.directory} goes on "
+            "from there",
+            by,
         )
 
-    judges = evaluation(run)
-    report_teacher(judges)
+    judges = hosts.by_first(lambda: evaluation(run))
+    hosts.by_first(lambda: report_teacher(judges))
     programs = {}
     over, due = is_over(run, now), evaluation_due(run, now)
     evaluated = now.evaluated == now.round and not due
@@ -131,15 +166,17 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
         give_way()
         programs[turn] = dispatch.compile_turn(run, turn, now.state)
     give_way()
-    announce_cost(run, programs, after=now.round)
+    hosts.by_first(lambda: announce_cost(run, programs, after=now.round))
     with (
-        Recorder(run, after=now.round, evaluated=evaluated) as recorder,
-        tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
+        ExitStack() as stack,
+        tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=_barless()) as bar,
     ):
+        after = now.round
+        recorder = hosts.by_first(lambda: stack.enter_context(Recorder(run, after=after, evaluated=evaluated)))
         if evaluated:  # what a kill may have left undone after it was saved
             now = now._replace(ending=now.ending if over else None)
-            recorder.report(now, teacher_top1=judges.teacher_top1)
-            draw(run, now, recorder)
+            hosts.by_first(lambda: recorder.report(now, teacher_top1=judges.teacher_top1))
+            hosts.by_first(lambda: draw(run, now, recorder))
         elif due:
             now = conclude(run, now, judges, recorder, checkpoints)
         saved, paces = time.monotonic(), {}
@@ -155,7 +192,7 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
             give_way()  # before an evaluation, which may take long
             if evaluation_due(run, now):
                 now = conclude(run, now, judges, recorder, checkpoints)
-            elif time.monotonic() - saved > 60 * run.config.schedule.save_minutes:
+            elif hosts.agree(time.monotonic() - saved) > 60 * run.config.schedule.save_minutes:
                 progress.save(checkpoints, now)
             else:
                 continue

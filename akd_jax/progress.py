@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import jax
 
+from akd_jax import hosts
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.errors import SavedStateError, warn
 from akd_jax.evaluate import Measures
+from akd_jax.sharding import Placement
 from akd_jax.types import AKDState, Variables
 
 
@@ -90,11 +92,18 @@ def add_to_best(progress: Progress, measured: Mapping[str, Mapping[str, Measures
     return progress._replace(best=best)
 
 
-def save(checkpoints: Checkpoints, progress: Progress) -> None:
-    """Returns before the writing ends; the progress may go on at once."""
+def placed(progress: Progress, placement: Placement) -> Progress:
+    """The progress with its arrays where the run's programs want them."""
+    best = {name: best._replace(variables=placement.everywhere(best.variables)) for name, best in progress.best.items()}
+    return progress._replace(state=placement.state(progress.state), best=best)
+
+
+def save(checkpoints: Checkpoints | None, progress: Progress) -> None:
+    """Returns before the writing ends; the progress may go on at once. checkpoints: the first process's."""
     best = {name: {"round": best.round, "measures": dict(best.measures)} for name, best in progress.best.items()}
     plain = {name: value for name, value in progress._asdict().items() if name not in ("state", "best")}
-    checkpoints.save(progress.round, _arrays(progress), plain | {"best": best})
+    arrays = hosts.fetch(_arrays(progress))
+    hosts.by_first(lambda: checkpoints.save(progress.round, arrays, plain | {"best": best}))
 
 
 def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]:

@@ -45,7 +45,9 @@ class Recorder:
         """curves.png, and a grid of what the generator makes now."""
         run = self._run
         report.save_curves(run.directory / workdir.CURVES, metrics.read(self._rows))
-        images = run.experiment.method.sample(progress.state, run.sample_key, num=run.config.samples)
+        images = run.experiment.method.sample(
+            run.placement.local(progress.state), run.sample_key, num=run.config.samples
+        )
         pixels = report.to_pixels(np.asarray(images), run.teacher_info.mean, run.teacher_info.std)
         (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
         grid = run.directory / workdir.SAMPLES / f"round_{progress.round:06d}.png"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax
 
-from akd_jax import compilation, data, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, hosts, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
@@ -16,6 +16,7 @@ from akd_jax.experiment import Experiment, build, initial_state, starting_from
 from akd_jax.flops import count_flops
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
+from akd_jax.sharding import Placement
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Variables
 
@@ -31,8 +32,9 @@ class Held(NamedTuple):
 class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
-    teacher_variables: as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one
-    round. parameters: student -> how many. options: of its programs.
+    teacher_variables: as the experiment's frozen teacher takes them, on every device, as the game's key is. held:
+    None in processes that do not measure. flops: turn -> floating-point operations of one round. parameters: student ->
+    how many. options: of its programs.
     """
 
     config: Config
@@ -41,10 +43,11 @@ class Run(NamedTuple):
     teacher_variables: Variables
     experiment: Experiment
     schedule: Schedule
-    held: Held
+    held: Held | None
     parameters: dict[str, int]
     flops: dict[str, int]
     options: Options
+    placement: Placement
     game_key: Array
     sample_key: Array
 
@@ -59,15 +62,18 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     fetch: may download and prepare data that are not there.
     """
     options = compilation.options(config.compilation.options)
+    placement = sharding.over(hosts.devices(config.mesh), shard_optimizer=config.mesh.shard_optimizer)
     if config.tensorboard:
-        tensorboard.check_installed()
-    info, teacher_variables = teacher_files.load(config.teacher)
-    experiment = build(config, info)
-    workdir.check(directory, config, info.digest, force=force)
-    begins = latest_in(directory / workdir.CHECKPOINTS) is None
-    starts = _load_starts(config, info) if begins else {}
-    held = _load_images(config, info, fetch=fetch)
+        hosts.by_first(tensorboard.check_installed)
+    info, teacher_variables = hosts.of_first(lambda: teacher_files.load(config.teacher))
+    experiment = build(config, info, split=placement.split)
 
+    def look() -> tuple[dict[str, Variables], Held]:
+        workdir.check(directory, config, info.digest, force=force)
+        begins = latest_in(directory / workdir.CHECKPOINTS) is None
+        return _load_starts(config, info) if begins else {}, _load_images(config, info, fetch=fetch)
+
+    starts, held = hosts.by_first(look) or ({}, None)
     teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
     init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
     state = starting_from(initial_state(experiment, init_key), starts)
@@ -77,14 +83,15 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
         config=config,
         directory=directory,
         teacher_info=info,
-        teacher_variables=teacher_variables,
+        teacher_variables=placement.everywhere(teacher_variables),
         experiment=experiment,
         schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
         flops={name: count_flops(turn.round, state, teacher_variables, game_key) for name, turn in turns.items()},
         options=options,
-        game_key=game_key,
+        placement=placement,
+        game_key=placement.everywhere(game_key),
         sample_key=sample_key,
     )
     return run, state

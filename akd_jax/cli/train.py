@@ -40,7 +40,7 @@ def _train(arguments: list[str]) -> None:
         print(f"{usage}\n\n{values.main_module_help() or values.get_help()}")
         return
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
-    if not values.dry_run:
+    if not values.dry_run and not config.mesh.coordinator:  # of several processes only one may look
         workdir.check_unused(directory)
     from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
 
