@@ -230,6 +230,8 @@ class Config:
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
     tensorboard: whether the metrics go to TensorBoard's events too.
+    num_seeds, sweep: more than one run: so many seeds from `seed` on, and all combinations of the numbers that are given
+      for other settings, as "NAME=NUMBER,NUMBER,..." each; akd_jax/sweep.py says for which.
     debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
       one that gave NaN first. Needs memory for a second copy of the players.
     """
@@ -242,6 +244,8 @@ class Config:
     student_weights: tuple[str, ...] = ()
     method: str = "akd"
     seed: int = 0
+    num_seeds: int = 1
+    sweep: tuple[str, ...] = ()
     batch_size: int = 256
     image_size: int = 32
     dtype: str = "float32"
@@ -257,7 +261,7 @@ class Config:
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
 
     def __post_init__(self):
-        _check_counts(self, "batch_size", "samples", "sample_every_epochs")
+        _check_counts(self, "batch_size", "samples", "sample_every_epochs", "num_seeds")
         _check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
         _check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
         _check(

@@ -1,10 +1,12 @@
 """One run's fixed facts, gathered and checked before anything is written or slow."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from akd_jax import compilation, data, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
@@ -12,7 +14,7 @@ from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.data import Splits
 from akd_jax.errors import DataMissing, InputError
-from akd_jax.experiment import Experiment, build, initial_state, starting_from
+from akd_jax.experiment import Experiment, build, initial_state, method_of, starting_from
 from akd_jax.flops import count_flops
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
@@ -32,7 +34,7 @@ class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
     teacher_variables: as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one
-    round. parameters: student -> how many. options: of its programs.
+    round. parameters: student -> how many. options: of its programs. member: its name in a sweep, "" by itself.
     """
 
     config: Config
@@ -47,16 +49,25 @@ class Run(NamedTuple):
     options: Options
     game_key: Array
     sample_key: Array
+    member: str = ""
 
     def flops_in(self, rounds: int) -> int:
         """Floating-point operations of the run's first `rounds` rounds."""
         return sum(count * self.flops[turn] for turn, count in rounds_by_turn(self.schedule, rounds).items())
 
+    @property
+    def label(self) -> str:
+        """What tells its lines from those of other members of a sweep."""
+        return f"{self.member}: " if self.member else ""
 
-def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tuple[Run, AKDState]:
+
+def prepare(
+    config: Config, directory: Path, *, force: bool, fetch: bool, others: Sequence[Path] = ()
+) -> tuple[Run, AKDState]:
     """(the run, its first state). Raises InputError for settings, a teacher or data that cannot be used.
 
-    fetch: may download and prepare data that are not there.
+    fetch: may download and prepare data that are not there. others: directories of those that are played in step with
+    it, so that all begin afresh where one of them does.
     """
     options = compilation.options(config.compilation.options)
     if config.tensorboard:
@@ -64,12 +75,12 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     info, teacher_variables = teacher_files.load(config.teacher)
     experiment = build(config, info)
     workdir.check(directory, config, info.digest, force=force)
-    begins = latest_in(directory / workdir.CHECKPOINTS) is None
+    begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
     starts = _load_starts(config, info) if begins else {}
     held = _load_images(config, info, fetch=fetch)
 
     teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
-    init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
+    init_key, game_key, sample_key = _keys(config)
     state = starting_from(initial_state(experiment, init_key), starts)
     turns = experiment.method.turns
     times = config.schedule
@@ -88,6 +99,33 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
         sample_key=sample_key,
     )
     return run, state
+
+
+def beside(run: Run, state: AKDState, config: Config, directory: Path, *, member: str) -> tuple[Run, AKDState]:
+    """Another run of the same networks, teacher and images as `prepare` gave, with its first state.
+
+    config: differs from the run's in seed and in numbers that change no shape. state: the first of `run`.
+    """
+    networks = run.experiment
+    method = method_of(config, networks.teacher, networks.students, networks.generator)
+    init_key, game_key, sample_key = _keys(config)
+    given = zip(config.students, config.student_weights, strict=False)
+    starts = {name: jax.tree.map(jnp.copy, state.students[name].variables) for name, path in given if path}
+    another = run._replace(
+        config=config,
+        directory=directory,
+        experiment=networks._replace(method=method),
+        game_key=game_key,
+        sample_key=sample_key,
+        member=member,
+    )
+    # By the first one's method, which is compiled; what differs moves players and does not make them.
+    return another, starting_from(initial_state(networks, init_key), starts)
+
+
+def _keys(config: Config) -> Array:
+    """[3]: of the players, of the game, and of what is drawn to be looked at."""
+    return jax.random.split(jax.random.key(config.seed), 3)
 
 
 def _load_images(config: Config, info: TeacherInfo, *, fetch: bool) -> Held:
