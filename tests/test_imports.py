@@ -26,6 +26,7 @@ ARROWS = {
     "collapse": "types",
     "flops": "",
     "akd_jax": "",
+    "chips": "",
     "digest": "",
     "digits": "",
     "errors": "",
@@ -54,7 +55,8 @@ ARROWS = {
     "run": "checkpoint compilation config data errors experiment flops models schedule teacher teacher_files "
     "tensorboard types workdir",
     "judge": "collapse compilation data evaluate models run types",
-    "summary": "akd_jax progress run",
+    "summary": "akd_jax chips progress run",
+    "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict errors experiment files progress teacher teacher_files workdir",
     "briefing": "config judge progress run summary",
@@ -63,7 +65,7 @@ ARROWS = {
     "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
     "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge metrics "
-    "progress recorder run schedule signals teacher_files workdir",
+    "progress recorder run schedule signals teacher_files trace workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run teacher "
     "teacher_files torch_networks types",
     "cli": "compilation config config_dict convert data errors examination experiment export files hub loop "
