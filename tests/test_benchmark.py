@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import jax
 import pytest
+from commands import status
+from hlo import operations
 
 from akd_jax.optional import why_missing
-from benchmarks import machine, readme
+from benchmarks import command, figures, games, machine, readme
+from benchmarks.flax_game import plain
 from benchmarks.side_by_side import summary
 
 ROOT = Path(__file__).parents[1]
@@ -44,11 +49,79 @@ def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
         (["--json", "."], "--json .: give a file"),
         (["--plot", "ratios.foo"], "--plot ratios.foo: give a file"),
         (["--slow"], "unrecognized arguments"),
+        (["--device", "abacus"], "argument --device: invalid choice"),
+        (["--dtype", "bfloat16"], "--dtype bfloat16: goes with --device gpu"),
+        (["--device", "gpu", "--batch", "1"], "--batch 1: at least 2"),
+        (["--device", "gpu", "--variants", "torch"], "--variants torch: PyTorch is measured on the CPU alone"),
     ],
 )
 def test_bad_flags_are_one_line(flags, says):
     ended = subprocess.run([sys.executable, "scripts/benchmark.py", *flags], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and ended.stderr.startswith(f"error: {says}")
+
+
+def test_a_device_from_beginning_to_end(tmp_path, monkeypatch, capsys):
+    """The CPU stands in for the GPU, and has no peak."""
+    monkeypatch.setitem(command.PLATFORMS, "gpu", "cpu")
+    out = tmp_path / "figures.json"
+    flags = ("--device", "gpu", "--quick", "--variants", "jax", "--samples", "1", "--threads", "1", "--json", out)
+    assert status(command, *flags) == 0
+    measured = json.loads(out.read_text())
+    assert measured["device"]["kind"] == "cpu" and measured["device"]["peak_flops_per_second"] is None
+    assert (measured["changes"], measured["matmul"]["dtype"]) == ({"dtype": "bfloat16"}, "bfloat16")
+    game = measured["games"]["tiny"]
+    assert game["rows"].keys() == game["flops"].keys()
+    assert game["peak_memory"] == {"jax": None}
+    assert game["dispatch"]["rounds"] == 12, "an epoch, which takes less than 10 s"
+    assert f"| chip | {measured['device']['kind']} |" in capsys.readouterr().out
+
+
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(command.PLATFORMS, "gpu", "nowhere")
+    assert status(command, "--device", "gpu") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("error: --device gpu: JAX cannot use one here (")
+
+
+@pytest.mark.parametrize(
+    ("peak", "head", "share"), [(989e12, "the chip's peak", "32%"), (None, "a matrix product's", "40%")]
+)
+def test_speed_on_a_device(peak, head, share):
+    spread = {"median": 0.01, "low": 0.0099, "high": 0.011, "noisy": 0}
+    seconds = {"tracing": 1.0, "compiling": 30.0}
+    measured = {
+        "matmul_flops_per_second": 800e12,
+        "matmul": {"size": 8192, "dtype": "bfloat16"},
+        "device": {"kind": "NVIDIA H100 80GB HBM3", "peak_flops_per_second": peak},
+        "changes": {"dtype": "bfloat16", "batch_size": 256},
+        "games": {
+            "seed": {
+                "flops": {"round": 3.2e12},
+                "rows": {"round": {"jax": spread}},
+                "peak_memory": {"jax": 3 * 2**30},
+                "compile_seconds": {"cold": seconds},
+                "dispatch": {"rounds": 100, "seconds": 1.0},
+            }
+        },
+    }
+    said = figures.tables(measured)
+    assert f"| ours, TFLOP/s | of {head} |" in said
+    assert f"| round | 10 (9.9 to 11) | 320 | {share} |" in said
+    assert "| peak memory, rounds alone, MiB | 3,072 | | |" in said
+    assert "| seed round compiled, cold, s | 30.0, and 1.0 of tracing before |" in said
+    assert "| seed rounds in a dispatch | 100, 1 s |" in said
+
+
+def test_the_plain_flax_loop_computes_in_bfloat16_too():
+    config = games.config_of("tiny", dtype="bfloat16")
+    experiment = games.experiment_of(config)
+    shapes = jax.eval_shape(partial(games.beginning, config, experiment))
+    table = plain(games.Table(config, experiment, *shapes))
+    (turn,) = table.experiment.method.turns.values()
+    given = table.state, table.teacher_variables, jax.eval_shape(lambda: jax.random.key(0))
+    lowered = jax.jit(turn.steps["generator_step"]).lower(*given).as_text()
+    for name in ("convolution", "dot_general"):
+        assert {kinds for kinds, _ in operations(lowered, name)} == {"bf16 bf16 bf16"}
 
 
 def test_a_ratio_is_of_samples_of_one_turn():
