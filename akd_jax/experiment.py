@@ -11,9 +11,13 @@ from akd_jax import optimizers
 from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
-from akd_jax.methods import BATCH_STATS, METHODS
+from akd_jax.methods import BATCH_STATS, METHODS, READ_STATISTICS
 from akd_jax.methods.adversarial import adversarial
-from akd_jax.models import GENERATORS, MODELS, make_classifier
+from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
+from akd_jax.methods.zskt import zskt
+from akd_jax.models import FIRST_LAYERS, GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.teacher import TeacherInfo
@@ -23,7 +27,8 @@ from akd_jax.types import AKDState, Array, Method, Network, Variables
 class Experiment(NamedTuple):
     """One run's networks and its method.
 
-    teacher: frozen, its batch norms folded. freeze: a teacher's variables -> those of `teacher`.
+    teacher: frozen, its batch norms folded unless the method reads their statistics.
+    freeze: a teacher's variables -> those of `teacher`.
     """
 
     teacher: Network
@@ -43,13 +48,25 @@ def build(config: Config, teacher: TeacherInfo) -> Experiment:
     size = config.image_size
     networks = {name: make_classifier(name, teacher.classes, image_size=size, dtype=dtype) for name in config.students}
     teacher_network = make_classifier(teacher.arch, teacher.classes, image_size=size, dtype=dtype)
-    generator = GENERATORS[config.generator.name](size, teacher.channels, config.generator.width, dtype=dtype)
-    images = jax.ShapeDtypeStruct((1, size, size, teacher.channels), jnp.float32)
-    frozen, freeze = fold_batch_norms(teacher_network, images)
-    return Experiment(frozen, freeze, networks, generator, method_of(config, frozen, networks, generator))
+    generator = GENERATORS[config.generator.name](
+        size, teacher.channels, config.generator.width, mean=teacher.mean, std=teacher.std, dtype=dtype
+    )
+    if config.method in READ_STATISTICS:
+        frozen, freeze = teacher_network, unchanged
+    else:
+        images = jax.ShapeDtypeStruct((1, size, size, teacher.channels), jnp.float32)
+        frozen, freeze = fold_batch_norms(teacher_network, images)
+    return Experiment(frozen, freeze, networks, generator, method_of(config, teacher, frozen, networks, generator))
 
 
-def method_of(config: Config, teacher: Network, students: Mapping[str, Network], generator: Network) -> Method:
+def unchanged(variables: Variables) -> Variables:
+    """Of a teacher whose batch norms are read."""
+    return variables
+
+
+def method_of(
+    config: Config, teacher_info: TeacherInfo, teacher: Network, students: Mapping[str, Network], generator: Network
+) -> Method:
     """The config's method, played by these networks."""
     family = METHODS[config.method]
     return family(
@@ -62,7 +79,7 @@ def method_of(config: Config, teacher: Network, students: Mapping[str, Network],
         batch_size=config.batch_size,
         rounds=config.schedule.epochs * config.schedule.rounds_per_epoch,
         turns=[config.students] if config.schedule.students == "joint" else [(name,) for name in config.students],
-        **METHOD_SETTINGS[family](config),
+        **METHOD_SETTINGS[family](config, teacher_info),
     )
 
 
@@ -80,12 +97,12 @@ def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:
     return state.replace(students=state.students | students)
 
 
-def _adversarial(config: Config) -> dict[str, Any]:
+def _adversarial(config: Config, teacher: TeacherInfo) -> dict[str, Any]:
     own = config.adversarial
     _check_name("adversarial.objective", own.objective, OBJECTIVES)
     _check_name("adversarial.other_player", own.other_player, BATCH_STATS)
     weight = own.diversity_weight
-    penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if weight else {}
+    penalty = {"prior": lambda images, *_: weight * diversity_loss(images)} if weight else {}
     return {
         "objective": OBJECTIVES[own.objective](own.temperature),
         "other_player": own.other_player,
@@ -95,8 +112,47 @@ def _adversarial(config: Config) -> dict[str, Any]:
     }
 
 
-METHOD_SETTINGS: dict[Callable[..., Method], Callable[[Config], dict[str, Any]]] = {adversarial: _adversarial}
-"""A family of METHODS -> its own arguments, from its own group of the config."""
+def _zskt(config: Config, teacher: TeacherInfo) -> dict[str, Any]:
+    _check_name("zskt.student_statistics", config.zskt.student_statistics, BATCH_STATS)
+    return dict(vars(config.zskt))
+
+
+def _dafl(config: Config, teacher: TeacherInfo) -> dict[str, Any]:
+    return dict(vars(config.dafl))
+
+
+def _dfq(config: Config, teacher: TeacherInfo) -> dict[str, Any]:
+    _check_name("dfq.student_statistics", config.dfq.student_statistics, BATCH_STATS)
+    return dict(vars(config.dfq))
+
+
+def _fast(config: Config, teacher: TeacherInfo) -> dict[str, Any]:
+    own = dict(vars(config.fast))
+    outer = config.generator_optimizer
+    rates = {"params": own.pop("generator_rate"), "latents": own.pop("latents_rate")}
+    inner = {
+        name: optimizers.adam(
+            optimizers.learning_rate(rate, schedule="constant", steps=1), beta1=outer.beta1, beta2=outer.beta2
+        )
+        for name, rate in rates.items()
+    }
+    return own | {
+        "classes": teacher.classes,
+        "mean": teacher.mean,
+        "std": teacher.std,
+        "first_layers": FIRST_LAYERS[config.generator.name],
+        "inner_optimizer": optimizers.by_name(inner),
+    }
+
+
+METHOD_SETTINGS: dict[Callable[..., Method], Callable[[Config, TeacherInfo], dict[str, Any]]] = {
+    adversarial: _adversarial,
+    zskt: _zskt,
+    dafl: _dafl,
+    dfq: _dfq,
+    fast: _fast,
+}
+"""A family of METHODS -> its own arguments, from its own group of the config and what the teacher is."""
 
 
 def _check_name(key: str, name: str, table: Any) -> None:

@@ -89,10 +89,14 @@ def lay(config: Config) -> Table:
 
 
 def experiment_of(config: Config) -> Experiment:
-    """With a teacher of as many classes and channels as the config's data have."""
+    return build(config, teacher_of(config))
+
+
+def teacher_of(config: Config) -> TeacherInfo:
+    """Of as many classes and channels as the config's data have."""
     classes, constants = (10, "digits") if config.evaluation.data == "digits" else (100, "cifar100")
     mean, std = NORMALISATIONS[constants]
-    return build(config, TeacherInfo(config.teacher.arch, classes, len(mean), mean, std, 0, "", "", ""))
+    return TeacherInfo(config.teacher.arch, classes, len(mean), mean, std, 0, "", "", "")
 
 
 def beginning(config: Config, experiment: Experiment) -> tuple[AKDState, Variables, Variables]:

@@ -67,5 +67,5 @@ def test_log_l1_is_the_generators_alone():
 def test_the_diversity_weight_is_of_the_diversity_loss():
     settings_of, alike = METHOD_SETTINGS[METHODS["akd"]], jnp.ones((2, 4, 4, 1))
     weighted = settings_of(config(adversarial={"diversity_weight": 3.0}))
-    assert float(weighted["image_penalty"](alike)) == pytest.approx(3)
-    assert "image_penalty" not in settings_of(config(adversarial={"diversity_weight": 0.0}))
+    assert float(weighted["prior"](alike, None, None)) == pytest.approx(3)
+    assert "prior" not in settings_of(config(adversarial={"diversity_weight": 0.0}))

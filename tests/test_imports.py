@@ -16,10 +16,14 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffi
 ARROWS = {
     "types": "",
     "platforms": "",
-    "models": "platforms types",
+    "pixels": "types",
+    "models": "pixels platforms types",
     "objectives": "types",
+    "priors": "types",
+    "augmentation": "types",
+    "bank": "types",
     "steps": "platforms types",
-    "methods": "objectives platforms steps types",
+    "methods": "augmentation bank objectives pixels platforms priors steps types",
     "schedule": "",
     "optimizers": "",
     "evaluate": "types",
@@ -45,7 +49,7 @@ ARROWS = {
     "experiment": "compilation config errors methods models objectives optimizers teacher types",
     "metrics": "errors files",
     "data": "convert digits errors files",
-    "report": "files metrics",
+    "report": "files metrics pixels",
     "workdir": "config config_dict errors files",
     "progress": "checkpoint errors evaluate types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
@@ -64,12 +68,14 @@ ARROWS = {
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
     "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge metrics "
     "progress recorder run schedule signals teacher_files workdir",
-    "export": "akd_jax config convert data errors evaluate models optional report saved_run teacher "
+    "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run teacher "
     "teacher_files torch_networks types",
     "cli": "compilation config config_dict convert data errors examination experiment export files hub loop "
     "normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
+    "augmentation",
+    "bank",
     "collapse",
     "evaluate",
     "flops",
@@ -77,7 +83,9 @@ CORE = {
     "models",
     "objectives",
     "optimizers",
+    "pixels",
     "platforms",
+    "priors",
     "schedule",
     "steps",
     "types",

@@ -5,12 +5,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from akd_jax.config import DaflConfig, DfqConfig, FastConfig, ZsktConfig
 from akd_jax.methods import METHODS
+from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
+from akd_jax.methods.zskt import zskt
 from akd_jax.models.generator import GeneratorA
 from akd_jax.models.network import classifier, image_generator
 from akd_jax.models.resnet import ResNet
 from akd_jax.objectives import OBJECTIVES
-from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.optimizers import adam, by_name, learning_rate, sgd
 from akd_jax.types import AKDState, Method, Network, Variables
 
 BATCH, LATENTS, SIZE, CLASSES = 4, 8, 8, 5
@@ -35,15 +41,34 @@ def make_networks():
     return teacher, students, image_generator(GeneratorA(SIZE, 1, 4))
 
 
-def make_game(method="akd", student_steps=2, **settings) -> Game:
-    networks = make_networks()
+def own_settings(method, student_steps):
+    """A method's own, as its config has them, but for a game of this size."""
+    family = METHODS[method]
+    if family is adversarial:
+        return {"objective": OBJECTIVES["l1"](1.0), "student_steps": student_steps}
+    if family is dafl:
+        return vars(DaflConfig())
+    if family is fast:
+        own = vars(FastConfig(student_steps=student_steps, synthesis_steps=2, bank_capacity=3 * BATCH, padding=1))
+        rates = {"params": own["generator_rate"], "latents": own["latents_rate"]}
+        of_game = {"classes": CLASSES, "mean": (0.4,), "std": (0.3,), "first_layers": ("l1_0", "conv_blocks0_0")}
+        inner = by_name({name: adam(constant(rate), beta1=0.5) for name, rate in rates.items()})
+        return (
+            {key: value for key, value in own.items() if not key.endswith("_rate")}
+            | of_game
+            | {"inner_optimizer": inner}
+        )
+    return vars({zskt: ZsktConfig, dfq: DfqConfig}[family](student_steps=student_steps))
+
+
+def make_game(method="akd", student_steps=2, networks=None, **settings) -> Game:
+    networks = networks or make_networks()
     settings = {
-        "objective": OBJECTIVES["l1"](1.0),
+        **own_settings(method, student_steps),
         "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
         "generator_optimizer": lambda updates: adam(constant(1e-3)),
         "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS)),
         "batch_size": BATCH,
-        "student_steps": student_steps,
         "rounds": 10,
     } | settings
     played = METHODS[method](*networks, **settings)

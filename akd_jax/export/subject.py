@@ -102,7 +102,7 @@ def of_generator(directory: Path) -> Subject:
     saved = saved_run.read(directory)
     config, info = saved.config, saved.teacher_info
     own = config.generator
-    network = GENERATORS[own.name](config.image_size, info.channels, own.width)
+    network = GENERATORS[own.name](config.image_size, info.channels, own.width, mean=info.mean, std=info.std)
     variables = saved.progress.state.generator.variables
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
     facts = _facts(

@@ -6,10 +6,24 @@ A new name is one entry here; a new family is one too, and one in `experiment.ME
 from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
 from akd_jax.methods.players import BATCH_STATS
+from akd_jax.methods.zskt import zskt
 from akd_jax.types import Method
 
-__all__ = ["BATCH_STATS", "METHODS"]
+__all__ = ["BATCH_STATS", "METHODS", "READ_STATISTICS"]
 
 # The seed's game is DFAD's with other numbers and a second student.
-METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial, "dfad": adversarial}
+METHODS: dict[str, Callable[..., Method]] = {
+    "akd": adversarial,
+    "dfad": adversarial,
+    "zskt": zskt,
+    "dafl": dafl,
+    "dfq": dfq,
+    "fast": fast,
+}
+
+READ_STATISTICS = {"dfq", "fast"}
+"""Those whose generator goes by the teacher's batch norms, so that these must not be folded away."""

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from akd_jax.pixels import from_pixels, normalised
 from akd_jax.types import Network, Outputs, Variables
 
 
@@ -15,7 +16,11 @@ def classifier(module: nn.Module) -> Network:
 
     def outputs(result, collections):
         logits, features = result
-        return Outputs(logits, features, collections.get("batch_norm_inputs", {}))
+        stages = tuple(
+            stage.astype(jnp.promote_types(stage.dtype, jnp.float32))
+            for stage in collections.get("stages", {}).get("outputs", ())
+        )
+        return Outputs(logits, features, collections.get("batch_norm_inputs", {}), stages)
 
     return _network(module, outputs)
 
@@ -34,7 +39,7 @@ def _network(module, outputs) -> Network:
 
     def apply(variables, inputs, *, train):
         collections = {"params": variables.params, "batch_stats": variables.batch_stats}
-        mutable = ["batch_norm_inputs"] + (["batch_stats"] if train else [])
+        mutable = ["batch_norm_inputs", "stages"] + (["batch_stats"] if train else [])
         result, moved = module.apply(collections, inputs, train=train, mutable=mutable)
         return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
 
@@ -60,15 +65,20 @@ def resize_inputs(network: Network, size: int) -> Network:
 
 def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
-    mean, std = np.float32(mean), np.float32(std)
-
-    def normalised(pixels):
-        return (pixels.astype(jnp.float32) / 255 - mean) / std
-
     return Network(
-        init=lambda key, pixels: network.init(key, normalised(pixels)),
-        apply=lambda variables, pixels, *, train: network.apply(variables, normalised(pixels), train=train),
+        init=lambda key, pixels: network.init(key, from_pixels(pixels, mean, std)),
+        apply=lambda variables, pixels, *, train: network.apply(variables, from_pixels(pixels, mean, std), train=train),
     )
+
+
+def normalised_images(generator: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
+    """The generator of images in 0..1 with (x - mean) / std after it, mean and std one a channel or one for all."""
+
+    def apply(variables, latents, *, train):
+        images, batch_stats = generator.apply(variables, latents, train=train)
+        return normalised(images, mean, std), batch_stats
+
+    return Network(generator.init, apply)
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:
