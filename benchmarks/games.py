@@ -18,7 +18,7 @@ from akd_jax.convert.layouts import layouts_of, to_state_dict
 from akd_jax.experiment import Experiment, build
 from akd_jax.models import MODELS, make_classifier
 from akd_jax.normalisation import NORMALISATIONS
-from akd_jax.teacher import TeacherInfo
+from akd_jax.task import Task
 from akd_jax.types import AKDState, Array, Variables
 
 
@@ -92,7 +92,7 @@ def experiment_of(config: Config) -> Experiment:
     """With a teacher of as many classes and channels as the config's data have."""
     classes, constants = (10, "digits") if config.evaluation.data == "digits" else (100, "cifar100")
     mean, std = NORMALISATIONS[constants]
-    return build(config, TeacherInfo(config.teacher.arch, classes, len(mean), mean, std, 0, "", "", ""))
+    return build(config, Task(classes, len(mean), mean, std), teacher=config.teacher.arch)
 
 
 def beginning(config: Config, experiment: Experiment) -> tuple[AKDState, Variables, Variables]:

@@ -109,7 +109,7 @@ def _convert(arguments: list[str]) -> None:
     print(f"{info.arch}, layout {info.layout}: {in_short(torch_shapes(variables, info.layout))}")
     print(f"{info.parameters:,} parameters, {info.classes} classes")
     print(f"normalisation: mean {info.mean}, std {info.std}{'' if flags.mean and flags.std else ' (assumed)'}")
-    held = examination.load(info, flags.data, flags.data_dir, "test") if flags.data else None
+    held = examination.load(info.task, flags.data, flags.data_dir, "test") if flags.data else None
     if flags.verify:
         verdict = verification.against_torch(path, info, variables, held)
         print(
