@@ -56,7 +56,7 @@ def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0)
     if draws(config):
         _check_name("generator.name", config.generator.name, GENERATORS)
         generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
-    method = method_of(config, task, frozen, networks, generator, examples=examples)
+    method = method_of(config, frozen, networks, generator, task=task, examples=examples)
     return Experiment(frozen, freeze, networks, generator, method)
 
 
@@ -68,14 +68,17 @@ def draws(config: Config) -> bool:
 
 def method_of(
     config: Config,
-    task: Task,
     teacher: Network | None,
     students: Mapping[str, Network],
     generator: Network | None,
     *,
+    task: Task | None = None,
     examples: int = 0,
 ) -> Method:
-    """The config's method, played by these networks. Raises InputError for settings that do not go together."""
+    """The config's method, played by these networks; task, examples: for one that learns from labelled images.
+
+    Raises InputError for settings that do not go together.
+    """
     turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
     settings = {"batch_size": config.batch_size, "turns": turns}
     if draws(config):
