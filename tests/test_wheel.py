@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "akd_jax", "configs")
-COMMANDS = {"akd-train", "akd-convert", "akd-sample", "akd-evaluate", "akd-export", "akd-prepare-data"}
+COMMANDS = {
+    "akd-train",
+    "akd-train-teacher",
+    "akd-convert",
+    "akd-sample",
+    "akd-evaluate",
+    "akd-export",
+    "akd-prepare-data",
+}
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
