@@ -13,8 +13,11 @@ from akd_jax.judge import evaluation
 from akd_jax.methods import METHODS
 from akd_jax.run import prepare
 
-PLAYED = tuple({builder: name for name, builder in reversed(METHODS.items())}.values())
-"""Every method under one name; several may stand for one."""
+_first = {}
+for _name, _builder in METHODS.items():
+    _first.setdefault(_builder, _name)
+PLAYED = tuple(_first.values())
+"""Every method under its first name; several may stand for one."""
 LEARNING = {"supervised.data": "digits", "supervised.split": "train[:48]", "supervised.distillation": 0.5}
 """What the supervised method needs beside TINY: three steps of eight images a round; others leave it aside."""
 STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")

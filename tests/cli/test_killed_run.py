@@ -14,7 +14,7 @@ import jax
 import pytest
 from commands import CONSTANT, GAME, ROOT, TINY, contents, status
 from outcomes import assert_same_result, names, rows, summary
-from stage import PLAYED, STUDENTS
+from stage import LEARNING, PLAYED, STUDENTS
 
 from akd_jax import files, saved_run, workdir
 from akd_jax.cli import train
@@ -27,6 +27,7 @@ GAMES = [
         *CONSTANT,
         f"--config.schedule.epochs={EPOCHS}",
         "--config.sample_every_epochs=3",
+        *(f"--config.{key}={value}" for key, value in LEARNING.items()),
         f"--config.method={method}",
         f"--config.schedule.students={schedule}",
         f"--config.students={students}",
@@ -41,6 +42,13 @@ def play(programs, *arguments):
     jax.config.update("jax_compilation_cache_dir", programs)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     train.main([str(argument) for argument in arguments])
+
+
+def wait_for_round(process, directory, number):
+    """Until the process has written its row."""
+    while number not in [row["round"] for row in rows(directory)]:
+        assert process.is_alive()
+        time.sleep(0.005)
 
 
 def first_row(process, directory):
@@ -121,8 +129,7 @@ def test_killed_at_random_moments(start, whole, tmp_path, game, kills):
 def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start, tmp_path):
     """In the middle of a round, which the first one waits for."""
     process = start(tmp_path, "--config.adversarial.student_steps=400")
-    while 3 not in [row["round"] for row in rows(tmp_path)]:
-        time.sleep(0.01)
+    wait_for_round(process, tmp_path, 3)
     os.kill(process.pid, signal.SIGINT)
     time.sleep(0.05)
     os.kill(process.pid, signal.SIGTERM)
@@ -133,8 +140,7 @@ def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start,
 
 def test_a_signal_from_outside(start, whole, tmp_path):
     process = start(tmp_path)
-    while 3 not in [row["round"] for row in rows(tmp_path)]:
-        time.sleep(0.005)
+    wait_for_round(process, tmp_path, 3)
     process.terminate()
     process.join(60)
     assert process.exitcode == 143
