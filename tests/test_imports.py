@@ -69,9 +69,10 @@ ARROWS = {
     "progress recorder run schedule signals teacher_files workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
+    "comparison": "",
     "graduation": "briefing convert export files saved_run teacher_files",
-    "cli": "compilation config config_dict convert data errors examination experiment export files graduation hub loop "
-    "normalisation report saved_run teacher_files verification workdir",
+    "cli": "comparison compilation config config_dict convert data errors examination experiment export files "
+    "graduation hub loop normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
     "augmentation",

@@ -18,6 +18,7 @@ COMMANDS = {
     "akd-convert",
     "akd-sample",
     "akd-evaluate",
+    "akd-compare",
     "akd-export",
     "akd-prepare-data",
 }

@@ -1,0 +1,59 @@
+"""compare.py: what several runs came to, as one table."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from akd_jax import comparison, files, workdir
+from akd_jax.cli.exits import Parser, ending
+from akd_jax.errors import InputError
+
+TABLE, FIGURES = "report.md", "report.json"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the command line, compares and exits."""
+    ending(lambda: _compare(sys.argv[1:] if arguments is None else arguments))
+
+
+def _parser() -> Parser:
+    parser = Parser(description="Puts runs side by side; those of one config with several seeds are one row.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run, or a directory that has runs in it")
+    parser.add_argument("--split", default="test", help="whose top-1 is told, default: %(default)s")
+    parser.add_argument("--out", type=Path, help=f"directory for {TABLE}, {FIGURES} and every run's curves and summary")
+    return parser
+
+
+def _compare(arguments: list[str]) -> None:
+    flags = _parser().parse_args(arguments)
+    if flags.out:
+        workdir.check_writable(flags.out, "--out")
+    runs = list(_found(flags.runs))
+    compared = comparison.compare((files.read_json(run / workdir.SUMMARY) for run in runs), flags.split)
+    table = comparison.markdown(compared)
+    print(table, end="")
+    if flags.out:
+        flags.out.mkdir(parents=True, exist_ok=True)
+        files.write_json(flags.out / FIGURES, compared)
+        files.write_bytes(flags.out / TABLE, table.encode())
+        for run in runs:
+            kept = flags.out / run.absolute().name
+            kept.mkdir(exist_ok=True)
+            for name in (workdir.SUMMARY, workdir.CURVES):
+                if (run / name).exists():
+                    shutil.copyfile(run / name, kept / name)
+        print(f"written: {flags.out}")
+
+
+def _found(paths: Sequence[Path]) -> Iterator[Path]:
+    """The runs of these paths that have been measured. Raises InputError where a path has none."""
+    for path in paths:
+        runs = (
+            [path]
+            if (path / workdir.SUMMARY).is_file()
+            else sorted(p.parent for p in path.glob(f"*/{workdir.SUMMARY}"))
+        )
+        if not runs:
+            raise InputError(f"{path} holds no run with a {workdir.SUMMARY}: let one train to its first evaluation")
+        yield from runs

@@ -1,0 +1,100 @@
+"""Runs side by side, from what they say of themselves: the seeds of one recipe together, with mean and deviation."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SCHEMA = 1
+
+
+def compare(summaries: Iterable[Mapping[str, Any]], split: str) -> dict[str, Any]:
+    """summaries: of summary.json. split: whose top-1 counts, e.g. "test".
+
+    Returns {"schema", "split", "rows"}: a row for each config, teacher and student in the order in which they come,
+    with the seeds that were run, their top-1 in [0, 1] at the last and at the best evaluation (None where the split was
+    not measured), and the means over them of what a run took: teacher_queries, flops, wall_seconds, images_per_second,
+    and mfu and peak_memory_bytes where the runs know them.
+    """
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for summary in summaries:
+        teacher = summary["teacher"] or {}
+        for student in summary["students"]:
+            groups.setdefault((summary["config"], teacher.get("digest", ""), student), []).append(summary)
+    rows = [_row(student, runs, split) for (_, _, student), runs in groups.items()]
+    return {"schema": SCHEMA, "split": split, "rows": rows}
+
+
+TAKEN = ("teacher_queries", "flops", "wall_seconds", "images_per_second", "mfu", "peak_memory_bytes")
+
+
+def _row(student: str, runs: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
+    first = runs[0]
+    teacher = first["teacher"] or {}
+    return {
+        "config": first["config"],
+        "teacher": teacher.get("arch"),
+        "teacher_top1": teacher.get("top1", {}).get(split),
+        "student": student,
+        "parameters": first["students"][student]["parameters"],
+        "seeds": [run["seed"] for run in runs],
+        "finished": all(run["finished"] for run in runs),
+        **{when: _spread([run["students"][student][when].get(split, {}) for run in runs]) for when in ("last", "best")},
+        **{key: _mean([run.get(key) for run in runs]) for key in TAKEN},
+        "devices": sorted({run["device"] for run in runs}),
+    }
+
+
+def _spread(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Top-1 of each seed; mean, and deviation (n - 1) of several, of those that are known."""
+    top1 = [measures.get("top1") for measures in measured]
+    known = [value for value in top1 if value is not None]
+    return {
+        "top1": top1,
+        "mean": statistics.mean(known) if known else None,
+        "deviation": statistics.stdev(known) if len(known) > 1 else None,
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if known else None
+
+
+def markdown(compared: Mapping[str, Any]) -> str:
+    """The rows as a table; a dash for what nobody knows."""
+    split = compared["split"]
+    head = [
+        "config", "teacher", "student", "parameters", "seeds", f"{split} top-1, last", f"{split} top-1, best",
+        "of the teacher's", "images shown to the teacher", "time", "images/s", "MFU", "memory", "device",
+    ]  # fmt: skip
+    lines = [head, ["---"] * len(head), *map(_cells, compared["rows"])]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    last, known = row["last"]["mean"], row["teacher_top1"]
+    teacher = row["teacher"] or "none"
+    return [
+        row["config"] + ("" if row["finished"] else " (not finished)"),
+        teacher if known is None else f"{teacher}, {100 * known:.2f} %",
+        row["student"],
+        f"{row['parameters']:,}",
+        ", ".join(map(str, row["seeds"])),
+        _percent(row["last"]),
+        _percent(row["best"]),
+        "-" if last is None or not known else f"{100 * last / known:.1f} %",
+        f"{row['teacher_queries']:,.0f}",
+        f"{row['wall_seconds'] / 60:,.1f} min",
+        f"{row['images_per_second']:,.0f}",
+        "-" if row["mfu"] is None else f"{100 * row['mfu']:.1f} %",
+        "-" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**30:.1f} GiB",
+        "; ".join(row["devices"]),
+    ]
+
+
+def _percent(spread: Mapping[str, Any]) -> str:
+    """97.50 ± 0.43 %"""
+    if spread["mean"] is None:
+        return "-"
+    deviation = "" if spread["deviation"] is None else f" ± {100 * spread['deviation']:.2f}"
+    return f"{100 * spread['mean']:.2f}{deviation} %"

@@ -1,0 +1,71 @@
+"""Runs side by side."""
+
+import json
+
+import pytest
+from commands import status
+
+from akd_jax import comparison
+from akd_jax.cli import compare
+
+
+def summary(seed, last, best=0.75, *, config="akd:digits", digest="sha256:1", **more):
+    return {
+        "config": config,
+        "seed": seed,
+        "finished": True,
+        "teacher": {"arch": "resnet20", "digest": digest, "top1": {"test": 0.8}},
+        "students": {"small": {"parameters": 1000, "last": {"test": {"top1": last}}, "best": {"test": {"top1": best}}}},
+        "teacher_queries": 1000 * (seed + 1),
+        "flops": 10,
+        "wall_seconds": 90.0,
+        "images_per_second": 20.0,
+        "device": "1 x cpu (cpu)",
+        **more,
+    }
+
+
+def test_seeds_of_one_recipe_are_a_row():
+    (row,) = comparison.compare([summary(0, 0.5), summary(2, 0.7)], "test")["rows"]
+    assert row["seeds"] == [0, 2] and row["teacher_queries"] == 2000 and row["mfu"] is None
+    assert row["last"] == {"top1": [0.5, 0.7], "mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
+    assert row["best"] == {"top1": [0.75, 0.75], "mean": 0.75, "deviation": 0.0}
+
+
+def test_what_differs_is_rows_of_its_own():
+    runs = [summary(0, 0.5), summary(0, 0.5, config="dfad"), summary(0, 0.5, digest="sha256:2"), summary(1, 0.5)]
+    assert [(row["config"], row["seeds"]) for row in comparison.compare(runs, "test")["rows"]] == [
+        ("akd:digits", [0, 1]),
+        ("dfad", [0]),
+        ("akd:digits", [0]),
+    ]
+
+
+def test_the_table():
+    runs = [summary(0, 0.5, mfu=0.251, peak_memory_bytes=3 * 2**30), summary(1, 0.7, finished=False)]
+    lines = comparison.markdown(comparison.compare(runs, "test")).splitlines()
+    assert lines[2] == (
+        "| akd:digits (not finished) | resnet20, 80.00 % | small | 1,000 | 0, 1 | 60.00 ± 14.14 % | 75.00 ± 0.00 % "
+        "| 75.0 % | 1,500 | 1.5 min | 20 | 25.1 % | 3.0 GiB | 1 x cpu (cpu) |"
+    )
+    unknown = comparison.markdown(comparison.compare([summary(0, 0.5, teacher=None)], "validation"))
+    assert unknown.splitlines()[2].startswith("| akd:digits | none | small | 1,000 | 0 | - | - | - |")
+
+
+def test_from_directories_to_a_report(tmp_path, capsys):
+    for name, made in {"one": summary(0, 0.5), "two": summary(1, None)}.items():
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "summary.json").write_text(json.dumps(made))
+    (tmp_path / "runs" / "one" / "curves.png").write_bytes(b"png")
+    out = tmp_path / "report"
+    assert status(compare, tmp_path / "runs", "--out", out) == 0
+    assert "| akd:digits | resnet20, 80.00 % | small | 1,000 | 0, 1 | 50.00 % |" in capsys.readouterr().out
+    assert json.loads((out / "report.json").read_text())["rows"][0]["last"]["top1"] == [0.5, None]
+    assert {f"{path.relative_to(out)}" for path in out.rglob("*") if path.is_file()} == {
+        "report.md", "report.json", "one/summary.json", "one/curves.png", "two/summary.json"
+    }  # fmt: skip
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
+    assert status(compare, tmp_path) == 2
+    assert "holds no run with a summary.json" in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""scripts/full_run.sh, from an archive to the report, with everything as small as it goes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cifar_archives
+import pytest
+from commands import ROOT, STUDENT
+
+BATCH = "--config.batch_size=8 --config.compilation.options=('xla_backend_optimization_level=0',)"
+ONE_EPOCH = "--config.schedule.epochs=1 --config.schedule.rounds_per_epoch=2"
+
+
+@pytest.fixture
+def call(tmp_path):
+    made = cifar_archives.make("cifar100", {"train": 100, "test": 20})
+    archive = cifar_archives.write(tmp_path, "cifar100", made=made)
+
+    def call(**settings):
+        environment = os.environ | {
+            "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+            "ARCHIVE": str(archive),
+            "STUDENTS": STUDENT,
+            "FLAGS": BATCH,
+            "TEACHER_FLAGS": f"--config.students=resnet10_8x_w8 {ONE_EPOCH} --config.dtype=float32",
+            "STUDENT_FLAGS": f"{ONE_EPOCH} --config.adversarial.student_steps=1 --config.generator.width=8",
+        }
+        command = ["bash", ROOT / "scripts" / "full_run.sh", tmp_path / "full"]
+        return subprocess.run(command, env=environment | settings, capture_output=True, text=True, timeout=600)
+
+    return call
+
+
+def test_from_an_archive_to_a_report_in_pieces(call, tmp_path):
+    stages = tmp_path / "full" / "done"
+    assert call(PIECE="0").returncode == 75 and not list(stages.iterdir())
+    first = call(METHODS="", PIECE="500")
+    assert first.returncode == 0, first.stderr
+    (stages / "report").unlink()
+    last = call(PIECE="500")
+    assert last.returncode == 0, last.stderr
+    assert "== teacher" not in last.stdout, "is done, and not done again"
+    assert {path.name for path in stages.iterdir()} == {"prepare", "teacher", f"dfad_{STUDENT}", "akd", "report"}
+    report = json.loads((tmp_path / "full" / "report" / "report.json").read_text())
+    assert [(row["config"], row["student"]) for row in report["rows"]] == [
+        ("akd", STUDENT), ("dfad", STUDENT), ("teacher:resnet34", "resnet10_8x_w8")
+    ]  # fmt: skip
+    assert all(row["finished"] and row["last"]["mean"] is not None for row in report["rows"])
+    assert {"report.md", "akd", "teacher"} <= {path.name for path in (tmp_path / "full" / "report").iterdir()}
+
+
+def test_a_failure_ends_it_with_the_status_of_what_failed(call):
+    ended = call(ARCHIVE="nothing.tar.gz")
+    assert ended.returncode == 2 and ended.stderr.startswith("error: ")
