@@ -22,6 +22,7 @@ class Recorder:
         self._run = run
         self._rows = run.directory / workdir.METRICS
         metrics.rewind(self._rows, after, evaluated=evaluated)
+        self._write_history()
         self._events = Events(run.directory, after=after) if run.config.tensorboard else None
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -37,7 +38,7 @@ class Recorder:
 
     def report(self, progress: Progress, *, teacher_top1: Mapping[str, float]) -> None:
         """history.csv and summary.json; as for `summarise`."""
-        metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
+        self._write_history()
         summary = summarise(self._run, progress, teacher_top1=teacher_top1)
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
@@ -52,6 +53,9 @@ class Recorder:
         (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
         grid = run.directory / workdir.SAMPLES / f"round_{progress.round:06d}.png"
         report.save_png(grid, report.tile(pixels), scale=2)
+
+    def _write_history(self) -> None:
+        metrics.write_history(self._run.directory / workdir.HISTORY, metrics.read(self._rows))
 
     def __enter__(self) -> "Recorder":
         return self

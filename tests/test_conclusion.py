@@ -8,7 +8,7 @@ import signal
 import pytest
 from commands import contents
 from damage import DAMAGES
-from outcomes import names, rows
+from outcomes import history, names, rows
 from stage import STUDENTS, Stage
 
 from akd_jax import dispatch, progress, saved_run
@@ -188,6 +188,20 @@ def test_no_run_is_finished_before_its_last_evaluation(stage, tmp_path):
     assert [row["round"] for row in rows(tmp_path) if row["kind"] == "eval"] == [1, 2, 3, 4]
     saved = saved_run.read(tmp_path).progress
     assert (saved.evaluated, saved.best[NAME].round, saved.ending) == (4, 4, "all rounds are played")
+
+
+def test_the_history_of_rounds_that_were_lost_is_lost(stage, tmp_path, monkeypatch):
+    """Also before the next evaluation: the newest checkpoint is damaged, the one before was saved between two."""
+    every = dataclasses.replace(stage.config.evaluation, every_epochs=2)
+    monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, evaluation=every))
+    with pytest.raises(StoppedError, match="after round 3"):
+        stage.train(tmp_path, play=stopping_after(3), judges=judging(0.5))
+    stage.train(tmp_path, judges=judging(0.6))
+    assert [row["round"] for row in history(tmp_path)] == ["2", "4"]
+    DAMAGES["no record"](tmp_path / "checkpoints" / "4")
+    with pytest.raises(KeyError, match="nothing was played"):
+        stage.train(tmp_path, play=refusing, judges=judging())
+    assert [row["round"] for row in history(tmp_path)] == ["2"]
 
 
 def test_a_finished_run_keeps_its_settings(stage, tmp_path, monkeypatch, capsys):

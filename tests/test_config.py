@@ -91,6 +91,7 @@ def test_wrong_type(key, value):
     [
         ("batch_size", 0),
         ("batch_size", 1),
+        ("batch_size", -1),
         ("samples", 0),
         ("sample_every_epochs", 0),
         ("seed", -1),
@@ -134,6 +135,7 @@ def test_wrong_type(key, value):
         ("adversarial__teacher_steps", 0),
         ("adversarial__teacher_steps", 4),
         ("adversarial__temperature", 0.0),
+        ("adversarial__temperature", -1.0),
         ("adversarial__diversity_weight", -1.0),
         ("adversarial__temperature", math.nan),
         ("evaluation__every_epochs", 0),

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
 from commands import CHECKPOINT, STUDENT, W8, status
 
 from akd_jax.cli import convert_teacher, evaluate
+from akd_jax.data import prepare
 
 
 def test_evaluated_students(run, tmp_path, capsys):
@@ -81,6 +83,15 @@ def test_evaluating_a_run_refuses_images_of_another_size_or_class(refused, run, 
     np.savez(tmp_path / "many.npz", x=np.zeros((2, 16, 16, 1), np.uint8), y=np.array([0, 10]))
     assert "wanted (16, 16, 1)" in refused(evaluate, "--workdir", run, "--data", "large.npz")
     assert "10 classes" in refused(evaluate, "--workdir", run, "--data", "many.npz")
+
+
+def test_evaluating_without_the_images_and_a_network_says_which_file_goes_where(refused, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "ORIGIN", "http://127.0.0.1:9")
+    started = time.monotonic()
+    error = refused(evaluate, "--workdir", run, "--data", "cifar100", "--data_dir", tmp_path)
+    assert time.monotonic() - started < 10
+    for told in ("cifar-100-binary.tar.gz", "sha256 58a81ae192", str(tmp_path / "downloads" / "manual")):
+        assert told in error
 
 
 def test_evaluating_refuses_a_run_without_its_teachers_record(refused, run, tmp_path):

@@ -12,6 +12,7 @@ from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, statu
 from PIL import Image
 
 from akd_jax import dispatch, loop, metrics, progress
+from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
 
@@ -44,6 +45,15 @@ def test_files_of_a_run(run):
         "config.json", "metrics.jsonl", "history.csv", "checkpoints", "samples", "curves.png", "summary.json",
         "teacher.json", ".lock",
     }  # fmt: skip
+
+
+def test_checkpoints_hold_the_players_and_no_teacher(run):
+    """Which is known by its digest alone."""
+    with Checkpoints(run / "checkpoints", keep=None) as checkpoints:
+        kinds = checkpoints.record(4)["kinds"]
+    held = {"/".join(name.split("/")[:2]) for name in kinds}
+    assert held == {"state/step", "state/students", "state/generator", f"best/{STUDENT}"}
+    assert json.loads((run / "teacher.json").read_text())["digest"].startswith("sha256:")
 
 
 def test_metrics_of_a_run(run):
