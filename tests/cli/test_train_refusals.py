@@ -6,7 +6,14 @@ import sys
 import pytest
 from commands import CHECKPOINT, DIGITS, ROOT
 
+from akd_jax import dispatch
 from akd_jax.cli import train
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled(monkeypatch):
+    """A game of full size takes minutes to compile, and whoever misspelt a setting waits for them."""
+    monkeypatch.setattr(dispatch, "compiled", lambda *_, **__: pytest.fail("the game is compiled first"))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_digits(split, count):
 
 def test_unknown_names():
     assert "train, validation, test" in refusal("digits", "training")
-    assert "cifar10, cifar100, digits" in refusal("mnist")
+    assert "cifar10, cifar100, cifar100_coarse16, digits" in refusal("mnist")
     assert "give a path, without file://" in refusal("file:///data/mine.npz")
 
 
