@@ -50,6 +50,9 @@ ARROWS = {
     "report": "files metrics",
     "workdir": "config config_dict errors files",
     "lessons": "config data digest errors files task workdir",
+    "sweep": "config config_dict experiment",
+    "sweep_results": "sweep",
+    "sweep_directory": "config files sweep sweep_results workdir",
     "progress": "checkpoint errors evaluate types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
@@ -60,20 +63,22 @@ ARROWS = {
     "summary": "akd_jax progress run",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict errors experiment files lessons progress task teacher teacher_files workdir",
-    "briefing": "config judge progress run summary",
+    "briefing": "config judge progress run summary sweep sweep_results",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
+    "sweep_runs": "config experiment run sweep types workdir",
+    "lockstep": "config_dict run steps types",
     "seat": "checkpoint conclusion judge progress recorder run workdir",
-    "resumption": "conclusion errors files metrics progress run workdir",
-    "dispatch": "compilation errors metrics progress run schedule seat skips steps types",
+    "resumption": "checkpoint conclusion errors files metrics progress run workdir",
+    "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
     "loop": "briefing compilation conclusion config config_dict dispatch errors files judge lessons progress "
-    "resumption run schedule seat signals teacher_files workdir",
+    "resumption schedule seat signals sweep sweep_directory sweep_runs teacher_files workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
     "graduation": "briefing convert export files saved_run teacher_files",
     "cli": "compilation config config_dict convert data errors examination experiment export files graduation hub loop "
-    "normalisation report saved_run teacher_files verification workdir",
+    "normalisation report saved_run sweep teacher_files verification workdir",
 }
 CORE = {
     "augmentation",

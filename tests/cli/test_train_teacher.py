@@ -89,6 +89,14 @@ def test_once_more_changes_nothing_but_writes_it_again(trained, capsys):
     assert kept == {path: before[path] for path in kept} and len(kept) > 8
 
 
+def test_each_member_of_a_sweep_leaves_one(trained, tmp_path):
+    """And is the run that it would be alone, bit for bit."""
+    assert status(train_teacher, *TEACHER, "--config.num_seeds=2", "--workdir", tmp_path) == 0
+    digests = {teacher_files.read(tmp_path / member / "teacher")[0].digest for member in ("seed_0", "seed_1")}
+    assert len(digests) == 2
+    assert_same_result(trained, tmp_path / "seed_0")
+
+
 def test_a_student_learns_from_it_and_from_images(trained, tmp_path):
     """Ordinary distillation, and the data-free game."""
     distilled = (*TEACHER, f"--config.teacher.path={trained / 'teacher'}", "--config.supervised.distillation=0.9")
