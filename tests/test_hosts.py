@@ -64,7 +64,7 @@ def start(directory, programs, *command, own=("", "")):
     return started
 
 
-def ended(started, timeout=300):
+def ended(started, timeout=600):
     """(exit status, stdout, stderr) of each; none is left behind."""
     try:
         told = [process.communicate(timeout=timeout) for process in started]
@@ -96,7 +96,7 @@ def test_two_processes_play_the_run_of_one(together, tmp_path):
 def test_only_the_first_writes(together):
     folders, outcome = together
     assert "on 4 x cpu (cpu)" in outcome[0][1] and "finished 4 rounds" in outcome[0][1]
-    assert outcome[1][1] == ""
+    assert all(line.startswith("[Gloo]") for line in outcome[1][1].splitlines())  # XLA's own
     assert names(folders[0]) == {"run"} and names(folders[1]) == set()
     assert {"summary.json", "curves.png", "checkpoints", "samples"} <= names(folders[0] / "run")
 
