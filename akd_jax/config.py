@@ -27,6 +27,14 @@ def _check_counts(config: Any, *keys: str) -> None:
         _check(key, getattr(config, key), getattr(config, key) >= 1, "a whole number, at least 1")
 
 
+def _check_crop(config: Any) -> None:
+    _check("crop", config.crop, config.crop >= 0, "a whole number of pixels, at least 0")
+
+
+def _check_temperature(config: Any) -> None:
+    _check("temperature", config.temperature, 0 < config.temperature < math.inf, "a finite number above 0")
+
+
 @dataclass(frozen=True)
 class TeacherConfig:
     """The frozen teacher.
@@ -138,7 +146,136 @@ class AdversarialConfig:
         fits = self.student_steps % self.teacher_steps == 0
         _check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
         _check_finite(self, 0, "diversity_weight")
-        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
+class ZsktConfig:
+    """ZSKT's own settings, with its numbers.
+
+    temperature: of KL. attention_weight: in the students' loss, of attention transfer. student_steps: in a round, after
+    its one generator step and on its images. student_statistics: of BATCH_STATS, how students take part in that step.
+    """
+
+    temperature: float = 1.0
+    attention_weight: float = 250.0
+    student_steps: int = 10
+    student_statistics: str = "moving"
+
+    def __post_init__(self):
+        _check_counts(self, "student_steps")
+        _check_finite(self, 0, "attention_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
+class DaflConfig:
+    """DAFL's own settings, with its numbers. temperature: of KL. The weights are of the generator's loss."""
+
+    temperature: float = 1.0
+    one_hot_weight: float = 0.5
+    balance_weight: float = 20.0
+    activation_weight: float = 0.1
+
+    def __post_init__(self):
+        _check_finite(self, 0, "one_hot_weight", "balance_weight", "activation_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
+class DfqConfig:
+    """DFQ's own settings, with the numbers of CMI's library.
+
+    temperature: of KL. The weights are of the generator's loss, beside that of its disagreement, 1. student_steps: in a
+    round, after its one generator step. student_statistics: of BATCH_STATS, how students take part in that step.
+    """
+
+    temperature: float = 1.0
+    batch_norm_weight: float = 1.0
+    one_hot_weight: float = 1.0
+    balance_weight: float = 20.0
+    student_steps: int = 10
+    student_statistics: str = "running"
+
+    def __post_init__(self):
+        _check_counts(self, "student_steps")
+        _check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "balance_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
+class FastConfig:
+    """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
+
+    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_rate, and latents_rate of
+    the latents. generator_optimizer's rate, of what remains of them all, is synthesis_steps * generator_rate there.
+    student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
+    synthesis' loss. batch_norm_memory: share of earlier batches in its statistics. adversarial_from and reset_at:
+    shares of the run, from which on the adversarial term counts and at which the generator's first layers begin anew
+    (1 for never). bank_capacity: images, of which the oldest give way. crop, flip: of students' images, as of
+    SupervisedConfig.
+    """
+
+    synthesis_steps: int = 5
+    generator_rate: float = 3e-3
+    latents_rate: float = 0.01
+    student_steps: int = 400
+    temperature: float = 20.0
+    batch_norm_weight: float = 10.0
+    batch_norm_memory: float = 0.9
+    one_hot_weight: float = 0.5
+    adversarial_weight: float = 1.33
+    adversarial_from: float = 20 / 220
+    reset_at: float = 140 / 220
+    bank_capacity: int = 56_320
+    crop: int = 4
+    flip: bool = True
+
+    def __post_init__(self):
+        _check_counts(self, "synthesis_steps", "student_steps", "bank_capacity")
+        _check_finite(self, 0, "generator_rate", "latents_rate")
+        _check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        _check_crop(self)
+        for key in ("batch_norm_memory", "adversarial_from", "reset_at"):
+            _check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
+class NayerConfig:
+    """NAYER's own settings, with its numbers for 100 classes.
+
+    syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class; generator_optimizer's rate
+    runs over the steps of one. generator_life: rounds, after which the generator begins anew; 0 for never.
+    student_steps: in a round, after its syntheses. embeddings: what stands for the classes: "classifier", the teacher's
+    own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, [classes, D] numbers, such as of
+    their names by a model of language. Others as of FastConfig.
+    """
+
+    syntheses: int = 2
+    synthesis_steps: int = 40
+    noise_layers: int = 4
+    generator_life: int = 10
+    embeddings: str = "classifier"
+    student_steps: int = 400
+    temperature: float = 20.0
+    batch_norm_weight: float = 10.0
+    batch_norm_memory: float = 0.9
+    one_hot_weight: float = 0.5
+    adversarial_weight: float = 1.33
+    adversarial_from: float = 20 / 220
+    bank_capacity: int = 240_000
+    crop: int = 4
+    flip: bool = True
+
+    def __post_init__(self):
+        _check_counts(self, "syntheses", "synthesis_steps", "noise_layers", "student_steps", "bank_capacity")
+        _check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        _check("generator_life", self.generator_life, self.generator_life >= 0, "a whole number, at least 0")
+        _check_crop(self)
+        for key in ("batch_norm_memory", "adversarial_from"):
+            _check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
+        _check_temperature(self)
 
 
 @dataclass(frozen=True)
@@ -164,10 +301,10 @@ class SupervisedConfig:
     temperature: float = 4.0
 
     def __post_init__(self):
-        _check("crop", self.crop, self.crop >= 0, "a whole number of pixels, at least 0")
+        _check_crop(self)
         _check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
         _check("distillation", self.distillation, 0 <= self.distillation <= 1, "in [0, 1]")
-        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)
 
 
 @dataclass(frozen=True)
@@ -290,6 +427,11 @@ class Config:
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
+    zskt: ZsktConfig = field(default_factory=ZsktConfig)
+    dafl: DaflConfig = field(default_factory=DaflConfig)
+    dfq: DfqConfig = field(default_factory=DfqConfig)
+    fast: FastConfig = field(default_factory=FastConfig)
+    nayer: NayerConfig = field(default_factory=NayerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
@@ -319,5 +461,7 @@ class Config:
             len(self.student_weights) <= len(self.students),
             "no more paths than there are students",
         )
+        capacity, enough = self.fast.bank_capacity, self.method != "fast" or self.fast.bank_capacity >= self.batch_size
+        _check("fast.bank_capacity", capacity, enough, f"at least batch_size, {self.batch_size}")
         patience = self.schedule.patience
         _check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")

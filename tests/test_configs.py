@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 from hlo import CANONICAL, convolution_labels
 from jax import export
+from ml_collections import ConfigDict
 
 from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
@@ -82,10 +83,71 @@ def test_the_seeds_numbers():
     assert (config.adversarial.objective, config.adversarial.other_player) == ("l1", "moving")
 
 
-@pytest.mark.parametrize(("name", "variant"), GAMES)
+@pytest.mark.parametrize("variant", ["", "wrn"])
+def test_dfqs_numbers(variant):
+    """CMI's library: 80,000 student steps of 256 images, ten after each of the generator's."""
+    config = FILES["dfq"].get_config(variant)
+    updates = config.schedule.epochs * config.schedule.rounds_per_epoch * config.dfq.student_steps
+    assert (updates, config.dfq.student_steps, config.batch_size, config.dfq.temperature) == (80_000, 10, 256, 1)
+    assert (config.dfq.batch_norm_weight, config.dfq.one_hot_weight, config.dfq.balance_weight) == (1, 1, 20)
+    peak = 0.1 if variant else 0.05
+    wanted = [peak, peak / 2, 0]
+    assert rates(config.student_optimizer, updates, [0, updates // 2, updates]) == pytest.approx(wanted, abs=1e-9)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
+    assert (config.generator_optimizer.learning_rate, config.generator_optimizer.beta1) == (1e-3, 0.5)
+    assert (config.generator.name, config.generator.latents) == ("generator_sigmoid", 256)
+
+
+@pytest.mark.parametrize(
+    ("variant", "steps", "outer", "latents_rate", "weights"),
+    [
+        ("", 10, 0.02, 0.01, (1.33, 0.5)),
+        ("five", 5, 0.015, 0.01, (1.33, 0.5)),
+        ("two", 2, 0.01, 0.015, (1.33, 0.5)),
+        ("wrn", 10, 0.02, 0.01, (1.1, 0.4)),
+    ],
+)
+def test_fast_datafrees_numbers(variant, steps, outer, latents_rate, weights):
+    """Its released code: 220 epochs of a batch of 256 for the bank and 400 student steps; 20 without the students."""
+    config = FILES["fast"].get_config(variant)
+    own, rounds = config.fast, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (rounds, own.student_steps, config.batch_size, own.bank_capacity) == (220, 400, 256, 56_320)
+    assert (own.synthesis_steps, own.latents_rate) == (steps, latents_rate)
+    assert (own.generator_rate * steps, config.generator_optimizer.learning_rate) == pytest.approx((outer, outer))
+    assert (own.adversarial_weight, own.one_hot_weight) == weights
+    assert (own.batch_norm_weight, own.batch_norm_memory, own.temperature) == (10, 0.9, 20)
+    assert (own.adversarial_from * rounds, own.reset_at * rounds) == pytest.approx((20, 140))
+    assert rates(config.student_optimizer, 88_000, [0, 87_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
+    assert (config.generator_optimizer.beta1, config.generator.name) == (0.5, "generator_sigmoid")
+
+
+def test_dafls_numbers():
+    """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
+    config = FILES["dafl"].get_config()
+    updates = config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (updates, config.batch_size, config.generator.latents) == (240_000, 1024, 1000)
+    at = [0, 800 * 120 - 1, 800 * 120, 1600 * 120 - 1, 1600 * 120]
+    assert rates(config.student_optimizer, updates, at) == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    assert (config.dafl.one_hot_weight, config.dafl.balance_weight, config.dafl.activation_weight) == (0.5, 20, 0.1)
+    assert config.generator_optimizer.learning_rate == 0.02
+
+
+SIZED = [
+    pytest.param(name, variant, marks=[] if name in ("akd", "dfad", "baseline", "teacher") else [pytest.mark.slow])
+    for name, variant in GAMES
+]
+
+
+@pytest.mark.parametrize(("name", "variant"), SIZED)
 def test_a_tiny_round(name, variant):
     settings = FILES[name].get_config(variant)
-    settings.batch_size, settings.adversarial.student_steps, settings.schedule.rounds_per_epoch = 2, 1, 1
+    settings.batch_size, settings.schedule.rounds_per_epoch = 2, 1
+    for own in settings.values():
+        if isinstance(own, ConfigDict) and "student_steps" in own:
+            own.student_steps = 1
+    settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
+    settings.nayer.syntheses, settings.nayer.synthesis_steps, settings.nayer.noise_layers = 1, 2, 1
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)
     classes = {"cifar100": 100, "cifar100_coarse16": 20}.get(config.evaluation.data, 10)

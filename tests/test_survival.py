@@ -13,7 +13,11 @@ from akd_jax import dispatch, loop, progress, saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
 
 
-@pytest.fixture(scope="module", params=[(method, turns) for method in PLAYED for turns in (1, 2)])
+# Students in turn for every method, and all at once for one with a generator and one without.
+STAGES = [(method, 2) for method in PLAYED] + [("akd", 1), ("supervised", 1)]
+
+
+@pytest.fixture(scope="module", params=STAGES)
 def stage(request, tmp_path_factory):
     """Eight rounds that are evaluated, and so saved, after the last only."""
     method, turns = request.param

@@ -1,12 +1,13 @@
 """Flax modules as `Network`s, and what can be put before a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from akd_jax.pixels import from_pixels, normalised
 from akd_jax.types import Array, Network, Outputs, Variables
 
 
@@ -15,7 +16,11 @@ def classifier(module: nn.Module) -> Network:
 
     def outputs(result, collections):
         logits, features = result
-        return Outputs(logits, features, collections.get("batch_norm_inputs", {}))
+        stages = tuple(
+            stage.astype(jnp.promote_types(stage.dtype, jnp.float32))
+            for stage in collections.get("stages", {}).get("outputs", ())
+        )
+        return Outputs(logits, features, collections.get("batch_norm_inputs", {}), stages)
 
     return _network(module, outputs)
 
@@ -34,7 +39,7 @@ def _network(module, outputs) -> Network:
 
     def apply(variables, inputs, *, train):
         collections = {"params": variables.params, "batch_stats": variables.batch_stats}
-        mutable = ["batch_norm_inputs"] + (["batch_stats"] if train else [])
+        mutable = ["batch_norm_inputs", "stages"] + (["batch_stats"] if train else [])
         result, moved = module.apply(collections, inputs, train=train, mutable=mutable)
         return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
 
@@ -60,23 +65,32 @@ def resize_inputs(network: Network, size: int) -> Network:
 
 def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
-    normalised = normaliser(mean, std)
     return Network(
-        init=lambda key, pixels: network.init(key, normalised(pixels)),
-        apply=lambda variables, pixels, *, train: network.apply(variables, normalised(pixels), train=train),
+        init=lambda key, pixels: network.init(key, from_pixels(pixels, mean, std)),
+        apply=lambda variables, pixels, *, train: network.apply(variables, from_pixels(pixels, mean, std), train=train),
     )
 
 
-def normaliser(mean: Sequence[float], std: Sequence[float]) -> Callable[[Array], Array]:
-    """uint8 images [B, H, W, C] -> (pixels / 255 - mean) / std, mean and std one a channel."""
-    mean, std = np.float32(mean), np.float32(std)
-    return lambda pixels: (pixels.astype(jnp.float32) / 255 - mean) / std
+def normalised_images(generator: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
+    """The generator of images in 0..1 with (x - mean) / std after it, mean and std one a channel or one for all."""
+
+    def apply(variables, latents, *, train):
+        images, batch_stats = generator.apply(variables, latents, train=train)
+        return normalised(images, mean, std), batch_stats
+
+    return Network(generator.init, apply)
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:
     """[new, old]: row i holds the weights of the old pixels in the new pixel i."""
     positions = np.linspace(0, old - 1, new)
     return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old)))
+
+
+def class_rows(variables: Variables) -> Array:
+    """[classes, F]: the last layer's weights, what a classifier of the table looks for in its features."""
+    (head,) = (variables.params[name] for name in ("fc", "classifier") if name in variables.params)
+    return head["kernel"].T
 
 
 def parameter_count(variables: Variables) -> int:
