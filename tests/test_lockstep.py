@@ -45,6 +45,7 @@ class Table:
         self.run, self.state = prepare(tiny(PLAYED[method] | {"method": method}), directory, force=False, fetch=False)
         keys = [key for key in SWEEPABLE if key.split(".")[0] not in FOREIGN[method]]
         self.changed = {key: GENTLE.get(key, 0.25) for key in keys}
+        self.everything = self.beside(self.changed, seed=1)
 
     def beside(self, changes, seed=0):
         sweep = tuple(f"{key}={number}" for key, number in changes.items())
@@ -60,45 +61,42 @@ class Table:
         return list(zip(states, metrics, strict=True))
 
 
-@pytest.fixture(scope="module", params=PLAYED)
-def table(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("akd_jax.sweep.LONGEST_NAME", 1000)
-        table = Table(request.param, tmp_path_factory.mktemp("table"))
-        table.everything = table.beside(table.changed, seed=1)
-    return table
+        return {method: Table(method, tmp_path_factory.mktemp("table")) for method in PLAYED}
 
 
-@pytest.fixture(scope="module")
-def alone(table):
-    """The metrics of the run in which everything is changed, its numbers constants of the program."""
-    ((_, metrics),) = table.play([table.everything])
-    return metrics
-
-
-def assert_close(found, wanted, rtol):
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+def assert_played_as_alone(table, metrics, rtol):
+    """By the run in which everything is changed, whose numbers are constants of a program of its own."""
+    ((_, wanted),) = table.play([table.everything])
+    for one, other in zip(jax.tree.leaves(metrics), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=rtol)
 
 
-def test_every_number_reaches_the_game(table, alone):
+def test_every_number_reaches_the_game(tables):
     """And each in its own place: whoever has them all plays as one does that has them as constants."""
+    table = tables["akd"]
     single = [table.beside({key: number}) for key, number in table.changed.items()]
     first, *others, everything = table.play([table.run, *single, table.everything])
     for key, (state, _) in zip(table.changed, others, strict=True):
         assert not equal(state, first[0]), key
-    assert_close(everything[1], alone, rtol=1e-4)
+    assert_played_as_alone(table, everything[1], rtol=1e-4)
 
 
-def test_members_that_move_together_do_so_too(table, alone, monkeypatch):
+def test_members_that_move_together(tables, monkeypatch):
     """As on accelerators, to rounding, which grows from round to round."""
     monkeypatch.setattr(steps, "by_platform", lambda on_cpu, elsewhere: elsewhere)
+    table = tables["supervised"]
     _, everything = table.play([table.run, table.everything])
-    assert_close(everything[1], alone, rtol=2e-3)
+    assert_played_as_alone(table, everything[1], rtol=2e-3)
 
 
-def test_what_is_their_own(table):
+@pytest.mark.parametrize("method", PLAYED)
+def test_what_is_their_own(tables, method):
     """Keys, and the numbers that differ; no others."""
+    table = tables[method]
     rate, seed = table.beside({"student_optimizer.learning_rate": 0.05}), table.beside({}, seed=1)
     own = lockstep.own([table.run, rate, seed])
     assert {key: values.tolist() for key, values in own.numbers.items()} == {
