@@ -243,6 +243,16 @@ class CollapseConfig:
 
 
 @dataclass(frozen=True)
+class MeshConfig:
+    """The devices that play one run together, each its share of every batch. data: how many."""
+
+    data: int = 1
+
+    def __post_init__(self):
+        _check_counts(self, "data")
+
+
+@dataclass(frozen=True)
 class CompilationConfig:
     """How programs are made.
 
@@ -301,6 +311,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
+    mesh: MeshConfig = field(default_factory=MeshConfig)
 
     def __post_init__(self):
         _check_counts(self, "batch_size", "accumulate", "samples", "sample_every_epochs", "num_seeds")
@@ -331,8 +342,12 @@ class Config:
         _check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
 
     def _check_parts(self):
-        """Batch norm needs a batch in every part."""
-        parts, size = self.accumulate, self.batch_size
+        """Batch norm needs a batch in every part, of which every device has its share."""
+        parts, size, devices = self.accumulate, self.batch_size, self.mesh.data
         _check("accumulate", parts, size % parts == 0 and size > parts, f"a divisor of batch_size, {size}, below it")
         alone = parts == 1 or self.adversarial.teacher_steps == 1
         _check("accumulate", parts, alone, "1 beside adversarial.teacher_steps, which makes larger batches")
+        wanted = f"a divisor of batch_size / accumulate, {size // parts}, of which every device has its share"
+        _check("mesh.data", devices, (size // parts) % devices == 0, wanted)
+        alone = devices == 1 or not self.debug_nans
+        _check("debug_nans", self.debug_nans, alone, "off where mesh.data is above 1; the same run goes on with 1")

@@ -55,11 +55,11 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "wall_seconds": round(seconds, 3),
         "images_per_second": round(progress.teacher_queries / seconds, 1) if seconds else 0.0,
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
-        "device": device(),
+        "device": device(run.config.mesh.data),
     }
 
 
-def device() -> str:
-    """The accelerators at hand, e.g. "1 x cpu (cpu)"."""
-    devices = jax.devices()
-    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+def device(count: int = 1) -> str:
+    """What so many devices are, e.g. "1 x cpu (cpu)"."""
+    first = jax.devices()[0]
+    return f"{count} x {first.device_kind} ({first.platform})"
