@@ -55,7 +55,9 @@ def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0)
     generator = None
     if draws(config):
         _check_name("generator.name", config.generator.name, GENERATORS)
-        generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
+        generator = GENERATORS[config.generator.name](
+            size, task.channels, config.generator.width, mean=task.mean, std=task.std, dtype=dtype
+        )
     method = method_of(config, frozen, networks, generator, task=task, examples=examples)
     return Experiment(frozen, freeze, networks, generator, method)
 

@@ -70,7 +70,7 @@ ARROWS = {
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
     "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge lessons metrics "
     "progress recorder run schedule signals teacher_files workdir",
-    "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
+    "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "",
     "graduation": "briefing convert export files saved_run teacher_files",
