@@ -27,6 +27,14 @@ def _check_counts(config: Any, *keys: str) -> None:
         _check(key, getattr(config, key), getattr(config, key) >= 1, "a whole number, at least 1")
 
 
+def _check_crop(config: Any) -> None:
+    _check("crop", config.crop, config.crop >= 0, "a whole number of pixels, at least 0")
+
+
+def _check_temperature(config: Any) -> None:
+    _check("temperature", config.temperature, 0 < config.temperature < math.inf, "a finite number above 0")
+
+
 @dataclass(frozen=True)
 class TeacherConfig:
     """The frozen teacher.
@@ -138,7 +146,7 @@ class AdversarialConfig:
         fits = self.student_steps % self.teacher_steps == 0
         _check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
         _check_finite(self, 0, "diversity_weight")
-        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)
 
 
 @dataclass(frozen=True)
@@ -164,10 +172,10 @@ class SupervisedConfig:
     temperature: float = 4.0
 
     def __post_init__(self):
-        _check("crop", self.crop, self.crop >= 0, "a whole number of pixels, at least 0")
+        _check_crop(self)
         _check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
         _check("distillation", self.distillation, 0 <= self.distillation <= 1, "in [0, 1]")
-        _check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)
 
 
 @dataclass(frozen=True)

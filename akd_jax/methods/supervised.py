@@ -35,16 +35,19 @@ def supervised(
     rounds_per_epoch: int,
     turns: Sequence[Sequence[str]] = (),
     average: float = 0.0,
+    distils: bool = True,
 ) -> Method:
     """An epoch of a turn shows its students `rounds_per_epoch` equal parts of the images, in a new order each time.
 
     A round is one of the parts, in steps of `batch_size`; what is left of an epoch's images after its last whole step
-    is not shown in it. teacher: looked at where the loss wants it. optimizer: (updates in the whole run) -> optimizer.
+    is not shown in it. optimizer: (updates in the whole run) -> optimizer.
     augment: (key, pixels [B, H, W, C]) -> the same shape; normalise: pixels -> images as networks see them.
     examples: how many images there are. turns: the students of each turn; none stands for a turn for each.
-    average: decay of a moving average that each student keeps of itself; 0 for none.
+    average: decay of a moving average that each student keeps of itself; 0 for none. distils: whether the loss looks at
+    the teacher.
     Raises ValueError where the images are too few for a step a round.
     """
+    teacher = teacher if distils else None
     steps = examples // (batch_size * rounds_per_epoch)
     if not steps:
         raise ValueError(f"{examples} images are too few for {rounds_per_epoch} rounds of batches of {batch_size}")
