@@ -169,6 +169,20 @@ class ZsktConfig:
 
 
 @dataclass(frozen=True)
+class DaflConfig:
+    """DAFL's own settings, with its numbers. temperature: of KL. The weights are of the generator's loss."""
+
+    temperature: float = 1.0
+    one_hot_weight: float = 0.5
+    balance_weight: float = 20.0
+    activation_weight: float = 0.1
+
+    def __post_init__(self):
+        _check_finite(self, 0, "one_hot_weight", "balance_weight", "activation_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 
@@ -318,6 +332,7 @@ class Config:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     zskt: ZsktConfig = field(default_factory=ZsktConfig)
+    dafl: DaflConfig = field(default_factory=DaflConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
