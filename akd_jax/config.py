@@ -183,6 +183,27 @@ class DaflConfig:
 
 
 @dataclass(frozen=True)
+class DfqConfig:
+    """DFQ's own settings, with the numbers of CMI's library.
+
+    temperature: of KL. The weights are of the generator's loss, beside that of its disagreement, 1. student_steps: in a
+    round, after its one generator step. student_statistics: of BATCH_STATS, how students take part in that step.
+    """
+
+    temperature: float = 1.0
+    batch_norm_weight: float = 1.0
+    one_hot_weight: float = 1.0
+    balance_weight: float = 20.0
+    student_steps: int = 10
+    student_statistics: str = "running"
+
+    def __post_init__(self):
+        _check_counts(self, "student_steps")
+        _check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "balance_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 
@@ -333,6 +354,7 @@ class Config:
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     zskt: ZsktConfig = field(default_factory=ZsktConfig)
     dafl: DaflConfig = field(default_factory=DaflConfig)
+    dfq: DfqConfig = field(default_factory=DfqConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

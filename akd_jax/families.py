@@ -13,6 +13,7 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.objectives import OBJECTIVES, diversity_loss
@@ -85,6 +86,11 @@ def _dafl(config: Config, scene: Scene) -> dict[str, Any]:
     return dict(vars(config.dafl))
 
 
+def _dfq(config: Config, scene: Scene) -> dict[str, Any]:
+    check_name("dfq.student_statistics", config.dfq.student_statistics, BATCH_STATS)
+    return dict(vars(config.dfq))
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     if not scene.taught and own.distillation:
@@ -121,6 +127,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     adversarial: Family(_adversarial),
     zskt: Family(_zskt),
     dafl: Family(_dafl),
+    dfq: Family(_dfq, reads_statistics=True),
     supervised: Family(_supervised, draws=False),
 }
 """What METHODS names -> its family."""
