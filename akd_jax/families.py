@@ -14,10 +14,12 @@ from akd_jax.methods import BATCH_STATS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
+from akd_jax.models import FIRST_LAYERS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.pixels import from_pixels
+from akd_jax.pixels import from_pixels, to_pixels
 from akd_jax.task import Task
 from akd_jax.types import Array, Method
 
@@ -91,6 +93,34 @@ def _dfq(config: Config, scene: Scene) -> dict[str, Any]:
     return dict(vars(config.dfq))
 
 
+def _fast(config: Config, scene: Scene) -> dict[str, Any]:
+    own, outer = dict(vars(config.fast)), config.generator_optimizer
+    rates = {"params": own.pop("generator_rate"), "latents": own.pop("latents_rate")}
+    inner = {
+        name: optimizers.adam(
+            optimizers.learning_rate(rate, schedule="constant", steps=1), beta1=outer.beta1, beta2=outer.beta2
+        )
+        for name, rate in rates.items()
+    }
+    return {
+        **_replay(own, scene),
+        "classes": scene.task.classes,
+        "first_layers": FIRST_LAYERS[config.generator.name],
+        "inner_optimizer": optimizers.by_name(inner),
+    }
+
+
+def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
+    """A group of settings of which some say how students see images of a bank: these as functions instead."""
+    rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
+    task = scene.task
+    return rest | {
+        "augment": partial(augment, crop=own["crop"], flip=own["flip"]),
+        "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
+        "normalise": partial(from_pixels, mean=task.mean, std=task.std),
+    }
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     if not scene.taught and own.distillation:
@@ -128,6 +158,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     zskt: Family(_zskt),
     dafl: Family(_dafl),
     dfq: Family(_dfq, reads_statistics=True),
+    fast: Family(_fast, reads_statistics=True),
     supervised: Family(_supervised, draws=False),
 }
 """What METHODS names -> its family."""
