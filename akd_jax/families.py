@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import objectives, optimizers
+from akd_jax import embeddings, objectives, optimizers
 from akd_jax.augmentation import augment
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
@@ -15,6 +15,7 @@ from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
+from akd_jax.methods.nayer import nayer
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.models import FIRST_LAYERS
@@ -110,6 +111,20 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
+    own, classes = config.nayer, scene.task.classes
+    made = own.noise_layers * classes
+    if own.bank_capacity < made:
+        raise InputError(
+            f"nayer.bank_capacity={own.bank_capacity}: a synthesis makes {made} images, noise_layers of each class"
+        )
+    return {
+        **_replay(dict(vars(own)), scene),
+        "classes": classes,
+        "embeddings": embeddings.of_classes(own.embeddings, classes, seed=config.seed),
+    }
+
+
 def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
     """A group of settings of which some say how students see images of a bank: these as functions instead."""
     rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
@@ -159,6 +174,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     dafl: Family(_dafl),
     dfq: Family(_dfq, reads_statistics=True),
     fast: Family(_fast, reads_statistics=True),
+    nayer: Family(_nayer, reads_statistics=True),
     supervised: Family(_supervised, draws=False),
 }
 """What METHODS names -> its family."""
