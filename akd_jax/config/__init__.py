@@ -1,0 +1,24 @@
+"""A run's settings: typed, checked, frozen. They say what is wrong and where before anything slow starts."""
+
+from akd_jax.config.checks import ConfigError
+from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, ScheduleConfig
+from akd_jax.config.methods import AdversarialConfig, SupervisedConfig
+from akd_jax.config.optimizers import AdamConfig, RateConfig, SgdConfig
+from akd_jax.config.players import GeneratorConfig, TeacherConfig
+from akd_jax.config.run import Config
+
+__all__ = [
+    "AdamConfig",
+    "AdversarialConfig",
+    "CollapseConfig",
+    "CompilationConfig",
+    "Config",
+    "ConfigError",
+    "EvaluationConfig",
+    "GeneratorConfig",
+    "RateConfig",
+    "ScheduleConfig",
+    "SgdConfig",
+    "SupervisedConfig",
+    "TeacherConfig",
+]

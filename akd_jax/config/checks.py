@@ -1,0 +1,26 @@
+"""What settings may be, and the one line that says so."""
+
+import math
+from typing import Any
+
+from akd_jax.errors import InputError
+
+
+class ConfigError(InputError):
+    """A setting that cannot be used; one line that names its key and what it may be."""
+
+
+def check(key: str, value: Any, allowed: bool, wanted: str) -> None:
+    if not allowed:
+        raise ConfigError(f"{key}={value!r}: must be {wanted}")
+
+
+def check_finite(config: Any, low: float, *keys: str) -> None:
+    for key in keys:
+        value = getattr(config, key)
+        check(key, value, math.isfinite(value) and value >= low, f"a finite number, at least {low:g}")
+
+
+def check_counts(config: Any, *keys: str) -> None:
+    for key in keys:
+        check(key, getattr(config, key), getattr(config, key) >= 1, "a whole number, at least 1")

@@ -1,0 +1,62 @@
+"""Every family of methods' own settings."""
+
+import math
+from dataclasses import dataclass
+
+from akd_jax.config.checks import check, check_counts, check_finite
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """The adversarial family's own settings.
+
+    objective: a name of OBJECTIVES; temperature: of the logits, where the objective has one. diversity_weight: in the
+    generator's loss, of its images' mean cosine similarity. other_player: a name of BATCH_STATS, how the player whose
+    step it is not takes part. student_steps: in a round, before its one generator step.
+    teacher_steps: of how many student steps the teacher looks at the images in one batch, a divisor of student_steps.
+      It changes the rounding, and steps that share a look are left out together where one is not finite. Meant for
+      GPUs that a batch on small feature maps leaves half idle, where nothing was measured; on CPU it gains nothing.
+    """
+
+    objective: str = "l1"
+    temperature: float = 4.0
+    diversity_weight: float = 0.0
+    other_player: str = "moving"
+    student_steps: int = 15
+    teacher_steps: int = 1
+
+    def __post_init__(self):
+        check_counts(self, "student_steps", "teacher_steps")
+        fits = self.student_steps % self.teacher_steps == 0
+        check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
+        check_finite(self, 0, "diversity_weight")
+        check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+
+
+@dataclass(frozen=True)
+class SupervisedConfig:
+    """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
+
+    data: cifar10, cifar100, cifar100_coarse16, digits, or the path of an .npz or an image folder; its directory is
+      `evaluation.data_dir`. split: those that are learnt from. An epoch looks at each about once, in
+      `schedule.rounds_per_epoch` rounds of equally many steps.
+    crop: each image is shifted by up to so many pixels either way, black comes in from outside; 0 for never.
+    flip: whether half of the images are mirrored.
+    label_smoothing: share of the wanted probability that all classes share (Szegedy et al. 2016, arXiv:1512.00567).
+    distillation: weight in [0, 1] of T^2 KL(teacher || student) beside the labels' cross-entropy, which has the rest;
+      0 without a teacher. temperature: its T.
+    """
+
+    data: str = ""
+    split: str = "train"
+    crop: int = 4
+    flip: bool = True
+    label_smoothing: float = 0.0
+    distillation: float = 0.0
+    temperature: float = 4.0
+
+    def __post_init__(self):
+        check("crop", self.crop, self.crop >= 0, "a whole number of pixels, at least 0")
+        check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
+        check("distillation", self.distillation, 0 <= self.distillation <= 1, "in [0, 1]")
+        check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")

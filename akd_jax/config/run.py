@@ -1,0 +1,78 @@
+"""All settings of a run."""
+
+from dataclasses import dataclass, field
+
+from akd_jax.config.checks import check, check_counts
+from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, ScheduleConfig
+from akd_jax.config.methods import AdversarialConfig, SupervisedConfig
+from akd_jax.config.optimizers import AdamConfig, SgdConfig
+from akd_jax.config.players import GeneratorConfig, TeacherConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """method: a name of METHODS, whose own settings are in a group of theirs. students: names of MODELS.
+
+    student_weights: what the students begin with, in their order: PyTorch checkpoints or converted directories; "" and
+      those left out begin afresh.
+    name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
+    dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
+    samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
+      at the end.
+    average: decay of a moving average of each student's weights, which is then what is measured and exported; 0 for
+      none. The supervised method has it.
+    tensorboard: whether the metrics go to TensorBoard's events too.
+    debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
+      one that gave NaN first. Needs memory for a second copy of the players.
+    """
+
+    name: str
+    teacher: TeacherConfig
+    students: tuple[str, ...]
+    student_optimizer: SgdConfig
+    generator_optimizer: AdamConfig = field(default_factory=lambda: AdamConfig(1e-3))
+    student_weights: tuple[str, ...] = ()
+    method: str = "akd"
+    seed: int = 0
+    batch_size: int = 256
+    image_size: int = 32
+    dtype: str = "float32"
+    samples: int = 64
+    sample_every_epochs: int = 10
+    average: float = 0.0
+    tensorboard: bool = False
+    debug_nans: bool = False
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    collapse: CollapseConfig = field(default_factory=CollapseConfig)
+    compilation: CompilationConfig = field(default_factory=CompilationConfig)
+
+    def __post_init__(self):
+        check_counts(self, "batch_size", "samples", "sample_every_epochs")
+        check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
+        check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
+        check(
+            "image_size",
+            self.image_size,
+            self.image_size >= 4 and self.image_size % 4 == 0,
+            "a multiple of 4",
+        )
+        check("average", self.average, 0 <= self.average < 1, "in [0, 1)")
+        check("dtype", self.dtype, self.dtype in ("float32", "bfloat16"), "float32 or bfloat16")
+        check(
+            "students",
+            self.students,
+            len(set(self.students)) == len(self.students) > 0,
+            "one name or more, all different",
+        )
+        check(
+            "student_weights",
+            self.student_weights,
+            len(self.student_weights) <= len(self.students),
+            "no more paths than there are students",
+        )
+        patience = self.schedule.patience
+        check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
