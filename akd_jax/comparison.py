@@ -47,17 +47,18 @@ def _row(student: str, runs: Sequence[Mapping[str, Any]], split: str) -> dict[st
 def _spread(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Top-1 of each seed; mean, and deviation (n - 1) of several, of those that are known."""
     top1 = [measures.get("top1") for measures in measured]
-    known = [value for value in top1 if value is not None]
-    return {
-        "top1": top1,
-        "mean": statistics.mean(known) if known else None,
-        "deviation": statistics.stdev(known) if len(known) > 1 else None,
-    }
+    known = _known(top1)
+    deviation = statistics.stdev(known) if len(known) > 1 else None
+    return {"top1": top1, "mean": _mean(top1), "deviation": deviation}
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = _known(values)
     return statistics.mean(known) if known else None
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def markdown(compared: Mapping[str, Any]) -> str:

@@ -13,10 +13,7 @@ from akd_jax.judge import evaluation
 from akd_jax.methods import METHODS
 from akd_jax.run import prepare
 
-_first = {}
-for _name, _builder in METHODS.items():
-    _first.setdefault(_builder, _name)
-PLAYED = tuple(_first.values())
+PLAYED = tuple(next(name for name in METHODS if METHODS[name] is each) for each in dict.fromkeys(METHODS.values()))
 """Every method under its first name; several may stand for one."""
 LEARNING = {"supervised.data": "digits", "supervised.split": "train[:48]", "supervised.distillation": 0.5}
 """What the supervised method needs beside TINY: three steps of eight images a round; others leave it aside."""

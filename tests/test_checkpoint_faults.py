@@ -44,11 +44,11 @@ def in_the_middle(directory):
 
 
 def test_killed_in_the_middle_of_a_save(tmp_path):
-    """Six times, and the next process always finds the last one that was whole."""
+    """Ten times, and the next process always finds the last one that was whole."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["akd_jax.loop"])
     draw, unfinished = random.Random(0), 0
-    for attempt in range(6):
+    for attempt in range(10):
         directory = tmp_path / f"{attempt}"
         process = processes.Process(target=save_without_end, args=(directory,))
         process.start()

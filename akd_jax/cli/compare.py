@@ -49,11 +49,8 @@ def _compare(arguments: list[str]) -> None:
 def _found(paths: Sequence[Path]) -> Iterator[Path]:
     """The runs of these paths that have been measured. Raises InputError where a path has none."""
     for path in paths:
-        runs = (
-            [path]
-            if (path / workdir.SUMMARY).is_file()
-            else sorted(p.parent for p in path.glob(f"*/{workdir.SUMMARY}"))
-        )
+        found = list(path.glob(workdir.SUMMARY)) or sorted(path.glob(f"*/{workdir.SUMMARY}"))
+        runs = [summary.parent for summary in found]
         if not runs:
             raise InputError(f"{path} holds no run with a {workdir.SUMMARY}: let one train to its first evaluation")
         yield from runs

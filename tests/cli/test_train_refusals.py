@@ -9,6 +9,8 @@ from commands import CHECKPOINT, DIGITS, ROOT
 from akd_jax import dispatch
 from akd_jax.cli import train
 
+DFAD = "dfad, dfad:cifar10, dfad:resnet20, dfad:cifar100_resnet20, dfad:coarse16"
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_compiled(monkeypatch):
@@ -23,7 +25,7 @@ def nothing_is_compiled(monkeypatch):
         (("--config", "nowhere.py"), "nowhere.py"),
         (("--config", "nobody:digits"), "akd, baseline, dfad, teacher"),
         (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "akd.py:nope: no such variant; give one of /"),
-        (("--config", "dfad:nope"), "dfad:nope: no such variant; give one of dfad, dfad:cifar10, dfad:resnet20, "),
+        (("--config", "dfad:nope"), f"dfad:nope: no such variant; give one of {DFAD}\n"),
         ((*DIGITS, "--config.batch_sise=3"), "did you mean batch_size?"),
         ((*DIGITS, "--config.schedule.epoch=3"), "did you mean schedule.epochs?"),
         ((*DIGITS, "--config.bogus=3"), "error: bogus: no such setting"),
