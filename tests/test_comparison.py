@@ -66,6 +66,14 @@ def test_from_directories_to_a_report(tmp_path, capsys):
     }  # fmt: skip
 
 
+def test_two_runs_of_one_name_are_not_written_over_each_other(tmp_path, capsys):
+    for parent in ("a", "b"):
+        (tmp_path / parent / "run").mkdir(parents=True)
+        (tmp_path / parent / "run" / "summary.json").write_text(json.dumps(summary(0, 0.5)))
+    assert status(compare, tmp_path / "a", tmp_path / "b", "--out", tmp_path / "report") == 2
+    assert "two have the same" in capsys.readouterr().err and not (tmp_path / "report").exists()
+
+
 def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
     assert status(compare, tmp_path) == 2
     assert "holds no run with a summary.json" in capsys.readouterr().err

@@ -51,6 +51,17 @@ def test_from_an_archive_to_a_report_in_pieces(call, tmp_path):
     assert {"report.md", "akd", "teacher"} <= {path.name for path in (tmp_path / "full" / "report").iterdir()}
 
 
+def test_what_does_not_end_in_time_is_told_to_and_goes_on_at_the_next_call(call, tmp_path):
+    """Runs save when they are told to end, and exit with 143; here a command that waits stands for one."""
+    waiting = tmp_path / "bin" / "python"
+    waiting.parent.mkdir()
+    waiting.write_text("#!/bin/sh\nexec sleep 60\n")
+    waiting.chmod(0o755)
+    ended = call(PIECE="1", PATH=f"{waiting.parent}:{os.environ['PATH']}")
+    assert ended.returncode == 75 and ended.stdout == "== prepare\n"
+    assert not list((tmp_path / "full" / "done").iterdir())
+
+
 def test_a_failure_ends_it_with_the_status_of_what_failed(call):
     ended = call(ARCHIVE="nothing.tar.gz")
     assert ended.returncode == 2 and ended.stderr.startswith("error: ")

@@ -30,6 +30,8 @@ def _compare(arguments: list[str]) -> None:
     if flags.out:
         workdir.check_writable(flags.out, "--out")
     runs = list(_found(flags.runs))
+    if flags.out and len({run.absolute().name for run in runs}) < len(runs):
+        raise InputError("--out keeps every run under its name, and two have the same: rename one")
     compared = comparison.compare((files.read_json(run / workdir.SUMMARY) for run in runs), flags.split)
     table = comparison.markdown(compared)
     print(table, end="")
