@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
+from akd_jax.norm import norm
 from akd_jax.platforms import by_platform
 from akd_jax.types import AKDState, Array, Metrics, Step, Variables
 
@@ -25,21 +27,14 @@ def guarded(step: Step, name: str) -> Step:
         stats_before = _batch_stats(state)
         for player, stats in _batch_stats(after).items():
             if moved := [new for new, old in zip(stats, stats_before[player], strict=True) if new is not old]:
-                # The norm, since XLA works a mere sum out anew in the kernel of each of the state's arrays; a root is
-                # too dear for that. Programs are half as large, and load from the cache in half the time.
-                faults[f"batch statistics of {player}"] = ~jnp.isfinite(jnp.sqrt(_sum_of_squares(moved)))
-        taken = ~jnp.stack([*faults.values()]).any()
-        kept = jax.tree.map(lambda new, old: new if new is old else jnp.where(taken, new, old), after, state)
+                faults[f"batch statistics of {player}"] = ~jnp.isfinite(norm(moved))
+        # A root, since whatever is less dear XLA works out anew in the kernel of each of the state's arrays: programs
+        # would be half as large again.
+        taken = jnp.sqrt(jnp.stack([*faults.values()]).any().astype(jnp.float32)) == 0
+        kept = jax.tree.map(lambda new, old: new if new is old else lax.select(taken, new, old), after, state)
         return kept, metrics | {f"{name}_faults": faults}
 
     return tried
-
-
-# The same number: products are quicker on the CPU, and a call of a library each elsewhere.
-_sum_of_squares = by_platform(
-    lambda leaves: sum(jnp.vdot(leaf, leaf) for leaf in leaves),
-    lambda leaves: sum(jnp.square(leaf).sum() for leaf in leaves),
-)
 
 
 def _quantities(metrics: Metrics) -> list[tuple[str, Array]]:
@@ -71,7 +66,7 @@ def repeat(step: Step, times: int) -> Step:
     """The step `times` times, each with a key of its own; metrics are `averaged` over the repetitions."""
 
     def repeated(state, teacher, key):
-        state, metrics = jax.lax.scan(lambda state, key: step(state, teacher, key), state, jax.random.split(key, times))
+        state, metrics = lax.scan(lambda state, key: step(state, teacher, key), state, jax.random.split(key, times))
         return state, averaged(metrics)
 
     return repeated
@@ -113,7 +108,7 @@ def run_rounds(round: Step, num_rounds: int) -> Step:
     one = numbered(round)
 
     def rounds(state, teacher, key):
-        return jax.lax.scan(lambda state, _: one(state, teacher, key), state, length=num_rounds)
+        return lax.scan(lambda state, _: one(state, teacher, key), state, length=num_rounds)
 
     return rounds
 
@@ -131,7 +126,7 @@ def members(step: Step) -> Step:
     together = jax.vmap(step, (0, None, 0))
 
     def one_after_another(states, teacher, keys):
-        return jax.lax.map(lambda member: step(member[0], teacher, member[1]), (states, keys))
+        return lax.map(lambda member: step(member[0], teacher, member[1]), (states, keys))
 
     return by_platform(one_after_another, together)
 
@@ -154,6 +149,6 @@ def run_rounds_up_to(round: Step, most: int) -> Callable[[AKDState, Variables, A
 
         _, metrics = jax.eval_shape(one, state, teacher, key)
         nothing = jax.tree.map(lambda metric: jnp.zeros((most, *metric.shape), metric.dtype), metrics)
-        return jax.lax.fori_loop(0, rounds, body, (state, nothing))
+        return lax.fori_loop(0, rounds, body, (state, nothing))
 
     return rounds_of

@@ -166,6 +166,16 @@ def test_compiled_rounds_have_only_canonical_convolutions(game):
             assert convolution_labels(program.compile()) == CANONICAL
 
 
+def test_whether_a_step_is_taken_is_worked_out_once(game):
+    """And not again in the kernel of each of the state's arrays, of which there are many more than quantities."""
+    turn = game.method.turns["large"]
+    program = jax.jit(run_rounds(turn.round, 2)).lower(game.state, game.teacher_variables, jax.random.key(0)).compile()
+    _, metrics = jax.eval_shape(turn.round, game.state, game.teacher_variables, jax.random.key(0))
+    quantities = sum(leaf.dtype == bool for leaf in jax.tree.leaves(metrics))
+    assert len(jax.tree.leaves(game.state)) > 5 * quantities
+    assert program.as_text().count(" is-finite(") <= 3 * quantities  # of each to choose, to report and for the means
+
+
 def test_a_round_lowers_for_accelerators(game):
     program = jax.jit(run_rounds(game.method.turns["small"].round, 2))
     data = jax.random.key_data(jax.random.key(0))

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.players import moved, norm
+from akd_jax.methods.players import moved
+from akd_jax.norm import norm
 from akd_jax.objectives import Objective
 from akd_jax.steps import averaged, guarded
 from akd_jax.types import AKDState, Array, Metrics, Network, NetworkState, Outputs, Step, Variables

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
-from akd_jax.platforms import by_platform
 from akd_jax.types import Array, Network, NetworkState, Variables
 
 
@@ -34,12 +32,6 @@ def averaged(player: NetworkState, decay: float) -> NetworkState:
         return player
     average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, player.average, player.variables)
     return player.replace(average=average)
-
-
-def norm(gradients: Any) -> Array:
-    """[], the square root of the sum of all squares; not finite where one gradient is not, or above 1e19 in float32."""
-    # The same number; XLA:CPU takes half as long for products as for sums of squares.
-    return by_platform(lambda tree: jnp.sqrt(optax.tree.vdot(tree, tree)), optax.tree.norm)(gradients)
 
 
 def moving(network: Network, variables: Variables, inputs: Any) -> tuple[Any, Any]:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from akd_jax.methods.players import averaged as with_average
-from akd_jax.methods.players import moved, new_player, norm
+from akd_jax.methods.players import moved, new_player
+from akd_jax.norm import norm
 from akd_jax.steps import averaged, guarded
 from akd_jax.types import AKDState, Array, Lessons, Method, Metrics, Network, Outputs, Step, Turn, Variables
 

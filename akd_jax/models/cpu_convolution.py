@@ -10,6 +10,7 @@ the small ones as matrix products; they are the same sums.
 import math
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from akd_jax.models.pooling import strided
@@ -84,10 +85,10 @@ def _dx_by_taps(inputs, kernel, output_gradient, *, stride, padding):
         numbers, y, x = tap
         sent = lax.dot_general(output_gradient, numbers, (((3,), (1,)), ((), ())), preferred_element_type=wide)
         sent = lax.pad(sent, jnp.zeros((), sent.dtype), spread)
-        there = lax.dynamic_slice(canvas, (0, y, x, 0), sent.shape)
-        return lax.dynamic_update_slice(canvas, there + sent, (0, y, x, 0)), None
+        there = lax.dynamic_slice(canvas, (0, y, x, 0), sent.shape, allow_negative_indices=False)
+        return lax.dynamic_update_slice(canvas, there + sent, (0, y, x, 0), allow_negative_indices=False), None
 
-    places = jnp.indices((side, side)).reshape(2, -1)
+    places = np.indices((side, side)).reshape(2, -1)
     canvas, _ = lax.scan(add, canvas, (kernel.reshape(-1, *kernel.shape[2:]), *places))
     found = canvas[:, padding : padding + inputs.shape[1], padding : padding + inputs.shape[2]]
     return found.astype(inputs.dtype)

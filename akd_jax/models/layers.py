@@ -1,12 +1,12 @@
 """Layers with PyTorch's numerics, shared by all networks."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax import errors
 from jax import lax
 from jax.nn import initializers
 
@@ -14,13 +14,10 @@ from akd_jax.models.channels import add_bias, moments, rescale
 from akd_jax.models.convolution import convolution
 from akd_jax.types import Array
 
-_once = partial(jax.jit, static_argnums=(1, 2))
-"""An initializer that is traced once for each shape: Flax calls them whenever a module is applied, to check shapes."""
-
-torch_uniform = _once(initializers.variance_scaling(1 / 3, "fan_in", "uniform"))
+torch_uniform = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """PyTorch's default for convolution and linear weights: U(-b, b), b = 1/sqrt(fan_in)."""
 
-he_normal_fan_out = _once(initializers.variance_scaling(2.0, "fan_out", "normal"))
+he_normal_fan_out = initializers.variance_scaling(2.0, "fan_out", "normal")
 """He et al. 2015 with fan out: the initialisation of torchvision's and DFAD's ResNets."""
 
 
@@ -36,6 +33,16 @@ def torch_uniform_bias(fan_in: int) -> Callable[..., Array]:
     bound = fan_in**-0.5
     uniform = initializers.uniform(2 * bound)
     return lambda key, shape, dtype=jnp.float32: uniform(key, shape, dtype) - bound
+
+
+def _parameter(module: nn.Module, name: str, init: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+    """`module.param`, which traces the initializer for its shape whenever the module is applied: a tenth of tracing."""
+    if not module.has_variable("params", name):
+        return module.param(name, init, shape)
+    found = module.get_variable("params", name)
+    if found.shape != shape:
+        raise errors.ScopeParamShapeError(name, module.scope.path_text, found.shape, shape)
+    return found
 
 
 class Conv(nn.Module):
@@ -54,8 +61,9 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         shape = (self.size, self.size, inputs.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", torch_uniform_bias(self.size**2 * shape[2]), shape[3:]) if self.use_bias else None
+        kernel = _parameter(self, "kernel", self.kernel_init, shape)
+        bias_init = torch_uniform_bias(self.size**2 * shape[2])
+        bias = _parameter(self, "bias", bias_init, shape[3:]) if self.use_bias else None
         inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         outputs = convolution(inputs, kernel, self.stride, (self.size - 1) // 2)
         return outputs if bias is None else add_bias(outputs, bias)
@@ -71,8 +79,8 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
-        kernel = self.param("kernel", self.kernel_init, (inputs.shape[-1], self.features))
-        bias = self.param("bias", self.bias_init, (self.features,))
+        kernel = _parameter(self, "kernel", self.kernel_init, (inputs.shape[-1], self.features))
+        bias = _parameter(self, "bias", self.bias_init, (self.features,))
         inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         return add_bias(inputs @ kernel, bias)
 
@@ -105,8 +113,8 @@ class BatchNorm(nn.Module):
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         shape = inputs.shape[-1:]
-        scale = self.param("scale", initializers.ones, shape) if self.affine else 1.0
-        bias = self.param("bias", initializers.zeros, shape) if self.affine else jnp.zeros(shape)
+        scale = _parameter(self, "scale", initializers.ones, shape) if self.affine else 1.0
+        bias = _parameter(self, "bias", initializers.zeros, shape) if self.affine else jnp.zeros(shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         mean, var = moments(inputs)
