@@ -17,4 +17,4 @@ def norm(tree: Any) -> Array:
     """
     channels = [jnp.sqrt(channel_sum(leaf * leaf)) if leaf.ndim > 1 else leaf.ravel() for leaf in jax.tree.leaves(tree)]
     joined = jnp.concatenate(channels)
-    return jnp.sqrt(jnp.vdot(joined, joined))
+    return jnp.sqrt(jnp.square(joined).sum())
