@@ -12,9 +12,12 @@ from akd_jax.types import Array
 def norm(tree: Any) -> Array:
     """[], the square root of the sum of all squares; not finite where one number is not, or above 1e19 in float32.
 
-    Sums of single arrays would be several kernels each, to compile and to start, and networks have many small arrays.
-    So it is the norm of the norms of their channels, which take a matrix product on a CPU.
+    A sum of each array would be several kernels, to compile and to start, and networks have many arrays. So those of
+    one shape are added up first, then channels, which takes a matrix product on a CPU, and what is left is joined.
     """
-    channels = [jnp.sqrt(channel_sum(leaf * leaf)) if leaf.ndim > 1 else leaf.ravel() for leaf in jax.tree.leaves(tree)]
-    joined = jnp.concatenate(channels)
-    return jnp.sqrt(jnp.square(joined).sum())
+    squares = {}
+    for leaf in jax.tree.leaves(tree):
+        squares[leaf.shape] = squares.get(leaf.shape, 0) + leaf * leaf
+    # Roots, since XLA would take a sum of sums apart again, into one for each array.
+    channels = [jnp.sqrt(channel_sum(each) if each.ndim > 1 else each.ravel()) for each in squares.values()]
+    return jnp.sqrt(jnp.square(jnp.concatenate(channels)).sum())
