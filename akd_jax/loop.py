@@ -21,6 +21,7 @@ from akd_jax.progress import Progress
 from akd_jax.recorder import Recorder
 from akd_jax.run import Run, prepare
 from akd_jax.schedule import next_dispatch
+from akd_jax.trace import Trace
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
@@ -137,6 +138,7 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
     announce_cost(run, programs, after=now.round)
     with (
         Recorder(run, after=now.round, evaluated=evaluated) as recorder,
+        Trace(run.directory / workdir.PROFILE, run.config.profile_dispatches) as trace,
         tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
     ):
         if evaluated:  # what a kill may have left undone after it was saved
@@ -150,7 +152,8 @@ def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Re
             give_way()
             planned = next_dispatch(run.schedule, now.round, paces)
             before = now.seconds
-            now = dispatch.play(run, now, planned, programs[planned.turn], recorder)
+            with trace.around(planned):
+                now = dispatch.play(run, now, planned, programs[planned.turn], recorder)
             # The first call of any program is slow and tells nothing.
             known = planned.turn in paces
             paces[planned.turn] = (now.seconds - before) / planned.rounds if known else math.inf

@@ -16,7 +16,7 @@ from akd_jax.errors import InputError, warn
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
 TEACHER, LESSONS, CURVES, SUMMARY = "teacher.json", "lessons.json", "curves.png", "summary.json"
-CHECKPOINTS, SAMPLES, TENSORBOARD = "checkpoints", "samples", "tensorboard"
+CHECKPOINTS, SAMPLES, TENSORBOARD, PROFILE = "checkpoints", "samples", "tensorboard", "profile"
 DAMAGED, LOCK = "checkpoints_damaged", ".lock"
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
@@ -30,6 +30,7 @@ FREE_TO_CHANGE = (
     "sample_every_epochs",
     "tensorboard",
     "debug_nans",
+    "profile_dispatches",
     "schedule.rounds_per_dispatch",
     "schedule.patience",
     "schedule.save_minutes",

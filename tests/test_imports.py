@@ -58,6 +58,7 @@ ARROWS = {
     "teacher_files tensorboard types workdir",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax progress run",
+    "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict errors experiment files lessons progress task teacher teacher_files workdir",
     "briefing": "config judge progress run summary",
@@ -66,7 +67,7 @@ ARROWS = {
     "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
     "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge lessons metrics "
-    "progress recorder run schedule signals teacher_files workdir",
+    "progress recorder run schedule signals teacher_files trace workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "",

@@ -119,7 +119,7 @@ def test_no_other_settings_may_change(run, monkeypatch):
         check(run)
     free = keys.keys() - set(re.findall(r"([\w.]+) 1 -> 2", str(caught.value)))
     assert {key for key in free if not key.startswith("collapse.")} == {
-        "name", "teacher.path", "samples", "sample_every_epochs", "tensorboard", "debug_nans",
+        "name", "teacher.path", "samples", "sample_every_epochs", "tensorboard", "debug_nans", "profile_dispatches",
         "schedule.epochs", "schedule.rounds_per_dispatch", "schedule.patience", "schedule.save_minutes",
         "schedule.max_skipped", "compilation.cache", "evaluation.data_dir", "evaluation.splits",
         "evaluation.final_splits", "evaluation.every_epochs", "evaluation.batch_size",

@@ -24,6 +24,7 @@ class Config:
     tensorboard: whether the metrics go to TensorBoard's events too.
     debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
       one that gave NaN first. Needs memory for a second copy of the players.
+    profile_dispatches: so many dispatches after the first are traced by jax.profiler.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Config:
     average: float = 0.0
     tensorboard: bool = False
     debug_nans: bool = False
+    profile_dispatches: int = 0
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
@@ -53,6 +55,7 @@ class Config:
     def __post_init__(self):
         check_counts(self, "batch_size", "samples", "sample_every_epochs")
         check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
+        check("profile_dispatches", self.profile_dispatches, self.profile_dispatches >= 0, "a whole number, at least 0")
         check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
         check(
             "image_size",
