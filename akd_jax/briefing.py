@@ -56,7 +56,7 @@ def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
     memory = max(_bytes(program) for program in programs.values())
     rounds = run.schedule.rounds - after
     flops = run.flops_in(run.schedule.rounds) - run.flops_in(after)
-    speed = _matmul_flops_per_second()
+    speed = _matmul_flops_per_second(run.config.dtype)
     say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB")
     say(
         f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
@@ -86,7 +86,21 @@ def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     if summary["rounds"] < run.schedule.rounds:
         say(f"stopped early: {summary['ending']}")
     took = duration(summary["wall_seconds"])
-    say(f"finished {summary['rounds']} rounds in {took} of training; results are in {run.directory}")
+    say(f"finished {summary['rounds']} rounds in {took} of training{_speed(summary)}; results are in {run.directory}")
+
+
+def _speed(summary: Mapping[str, Any]) -> str:
+    """And what it took of the chip, where that is known: older summaries lack it."""
+    parts = []
+    if seconds := summary["wall_seconds"]:
+        speed = f"{summary['flops'] / seconds / 1e12:.3g} TFLOP/s"
+        share = f" ({summary['mfu']:.1%} of the chip's peak)" if summary.get("mfu") else ""
+        if shown := summary["images_per_second"]:  # to the teacher, which not every run has
+            parts.append(f"{shown:,.0f} images/s")
+        parts.append(speed + share)
+    if memory := summary.get("peak_memory_bytes"):
+        parts.append(f"at most {memory / 2**30:.1f} GiB of its memory")
+    return "".join(f", {part}" for part in parts)
 
 
 def duration(seconds: float) -> str:
@@ -109,9 +123,10 @@ def _bytes(program: Any) -> int:
     )
 
 
-def _matmul_flops_per_second(size: int = 2048) -> float:
+def _matmul_flops_per_second(dtype: str) -> float:
+    size = 2048 if jax.default_backend() == "cpu" else 8192  # a smaller product does not keep a GPU busy
     product = jax.jit(lambda matrix: matrix @ matrix)
-    matrix = jnp.ones((size, size), jnp.float32)
+    matrix = jnp.ones((size, size), dtype)
     product(matrix).block_until_ready()
     started = time.monotonic()
     product(matrix).block_until_ready()

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from akd_jax import __version__
+from akd_jax import __version__, chips
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 
@@ -18,8 +18,12 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
     """teacher_top1: by split. In the result, teacher_queries are evaluation aside.
 
     What the run does not have, a teacher or labelled images to learn from, is None.
+
+    mfu: model FLOP utilisation, the run's operations a second over the peak of the chip at hand; None where nobody
+    knows that. peak_memory_bytes: of the process that wrote this, None where the platform does not tell.
     """
     seconds, teacher = progress.seconds, run.teacher_info
+    peak = chips.peak_flops_per_second(jax.devices()[0].device_kind)
     return {
         "schema": SCHEMA,
         "config": run.config.name,
@@ -54,6 +58,8 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "flops": progress.flops,
         "wall_seconds": round(seconds, 3),
         "images_per_second": round(progress.teacher_queries / seconds, 1) if seconds else 0.0,
+        "mfu": round(progress.flops / seconds / peak, 4) if seconds and peak else None,
+        "peak_memory_bytes": chips.peak_memory_bytes(),
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": device(),
     }

@@ -26,6 +26,7 @@ ARROWS = {
     "collapse": "types",
     "flops": "",
     "akd_jax": "",
+    "chips": "",
     "digest": "",
     "digits": "",
     "errors": "",
@@ -57,7 +58,7 @@ ARROWS = {
     "run": "checkpoint compilation config data errors experiment flops lessons models schedule task teacher "
     "teacher_files tensorboard types workdir",
     "judge": "collapse compilation data evaluate models run types",
-    "summary": "akd_jax progress run",
+    "summary": "akd_jax chips progress run",
     "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict errors experiment files lessons progress task teacher teacher_files workdir",

@@ -1,0 +1,34 @@
+"""What a run says of itself."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from akd_jax.briefing import report_end
+
+RUN = SimpleNamespace(schedule=SimpleNamespace(rounds=4), directory=Path("runs/mine"))
+SUMMARY = {"rounds": 4, "wall_seconds": 100.0, "images_per_second": 40_960.0, "flops": 31_000 * 10**12}
+
+
+@pytest.mark.parametrize(
+    ("measured", "says"),
+    [
+        ({}, "40,960 images/s, 310 TFLOP/s"),  # as summaries were before
+        ({"images_per_second": 0.0}, "310 TFLOP/s"),  # without a teacher
+        ({"mfu": None, "peak_memory_bytes": None}, "40,960 images/s, 310 TFLOP/s"),
+        (
+            {"mfu": 0.3134, "peak_memory_bytes": 5 * 2**30},
+            "40,960 images/s, 310 TFLOP/s (31.3% of the chip's peak), at most 5.0 GiB of its memory",
+        ),
+    ],
+)
+def test_how_fast_it_was(measured, says, capsys):
+    report_end(RUN, SUMMARY | measured)
+    wanted = f"finished 4 rounds in 1 min 40 s of training, {says}; results are in runs/mine\n"
+    assert capsys.readouterr().out == wanted
+
+
+def test_a_run_of_no_rounds_has_no_speed(capsys):
+    report_end(RUN, SUMMARY | {"wall_seconds": 0.0, "flops": 0})
+    assert "of training; results are in" in capsys.readouterr().out

@@ -1,0 +1,31 @@
+"""summary.json, of what a chip could do and gave."""
+
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import pytest
+
+from akd_jax import chips, progress
+from akd_jax.summary import summarise
+from akd_jax.types import AKDState
+
+RUN = SimpleNamespace(
+    config=SimpleNamespace(name="mine", method="akd", seed=0), teacher_info=None, lessons_info=None, parameters={}
+)
+PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, flops=6 * 10**9)
+
+
+def summary(played=PLAYED):
+    return summarise(RUN, played, teacher_top1={})
+
+
+def test_the_share_of_a_chips_peak(monkeypatch):
+    monkeypatch.setattr(chips, "peak_flops_per_second", lambda kind: 1e10 if kind == "cpu" else None)
+    monkeypatch.setattr(chips, "peak_memory_bytes", lambda: 5 * 2**30)
+    assert summary()["mfu"] == pytest.approx(0.3)
+    assert summary(PLAYED._replace(seconds=0.0, flops=0))["mfu"] is None
+    assert summary()["peak_memory_bytes"] == 5 * 2**30
+
+
+def test_nobody_knows_a_cpus():
+    assert summary()["mfu"] is None and summary()["peak_memory_bytes"] is None
