@@ -10,7 +10,7 @@ import pytest
 from commands import GAME, TINY, status
 from tiny_game import make_game
 
-from akd_jax import loop, metrics
+from akd_jax import loop, metrics, workdir
 from akd_jax.cli import train
 from akd_jax.compilation import compiled
 from akd_jax.steps import run_rounds_up_to
@@ -50,15 +50,17 @@ def between(entries, first, last):
 
 
 def test_one_program_a_turn_and_nothing_compiled_after_the_first_epoch(tmp_path, monkeypatch):
-    """Two students, four epochs of 2 + 2 rounds with an evaluation and samples each."""
+    """Two students, four epochs of 2 + 2 rounds with an evaluation and samples each, some of it traced."""
     command = (*GAME, "--config.schedule.epochs=4", "--config.schedule.rounds_per_dispatch=0",
-               "--config.sample_every_epochs=1", "--workdir", tmp_path)  # fmt: skip
+               "--config.sample_every_epochs=1", "--config.profile_dispatches=1", "--workdir", tmp_path)  # fmt: skip
     with diary(monkeypatch) as entries:
         assert status(train, *command) == 0
     assert programs(entries) == 2
     assert between(entries, 1, 4) == [], "between dispatches"
     assert between(entries, 4, 5) != [], "the first evaluation"
     assert between(entries, 5, 16) == []
+    (trace,) = (tmp_path / workdir.PROFILE).rglob("*.xplane.pb")
+    assert b"rounds_of" in trace.read_bytes()
 
 
 def test_a_resumed_run_compiles_its_programs_once_too(tmp_path, monkeypatch):

@@ -3,9 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from stage import STUDENTS, Stage
 
-from akd_jax import workdir
 from akd_jax.schedule import Dispatch
 from akd_jax.trace import Trace
 
@@ -21,8 +19,8 @@ def play(directory, *, count, dispatches, ending=None):
                     raise ZeroDivisionError
 
 
-def steps_in(directory, turn="small"):
-    """(names on the trace's host, numbers of the rounds that the steps of this turn begin with)."""
+def steps_in(directory):
+    """Numbers of the rounds that the steps of the turn begin with."""
     (file,) = directory.rglob("*.xplane.pb")
     events = [
         event
@@ -30,20 +28,19 @@ def steps_in(directory, turn="small"):
         for line in plane.lines
         for event in line.events
     ]
-    numbers = {dict(event.stats)["step_num"] for event in events if event.name == turn}
-    return {event.name for event in events}, sorted(numbers)
+    return sorted({dict(event.stats)["step_num"] for event in events if event.name == "small"})
 
 
 def test_dispatches_after_the_first_are_traced(tmp_path):
     play(tmp_path, count=2, dispatches=4)
-    assert steps_in(tmp_path)[1] == [1, 2]
+    assert steps_in(tmp_path) == [1, 2]
     assert list(tmp_path.rglob("*.trace.json.gz")), "for Perfetto"
 
 
 def test_a_trace_that_an_error_cuts_short_is_written(tmp_path):
     with pytest.raises(ZeroDivisionError):
         play(tmp_path, count=3, dispatches=4, ending=1)
-    assert steps_in(tmp_path)[1] == [1]
+    assert steps_in(tmp_path) == [1]
 
 
 def test_a_trace_that_cannot_be_written_ends_no_run(tmp_path, monkeypatch, capsys):
@@ -67,9 +64,3 @@ def test_nothing_is_traced_unless_it_is_wanted(tmp_path, capsys):
 def test_a_first_dispatch_alone_is_not_traced(tmp_path, capsys):
     play(tmp_path, count=2, dispatches=1)
     assert capsys.readouterr().err.startswith("warning: nothing was traced") and not any(tmp_path.iterdir())
-
-
-def test_a_runs_own_program_is_in_it(tmp_path):
-    Stage(tmp_path / "none", {"evaluation.data": "", "profile_dispatches": 1}).train(tmp_path)
-    names, numbers = steps_in(tmp_path / workdir.PROFILE, STUDENTS[0])
-    assert numbers == [1] and any("rounds_of" in name for name in names)
