@@ -1,4 +1,4 @@
-"""What compiled programs are made of."""
+"""What programs are made of, lowered and compiled."""
 
 import re
 
@@ -19,3 +19,9 @@ def convolution_groups(program) -> set[int]:
     """Into how many groups convolutions of a compiled program part their channels; {1} for none that does."""
     found = [re.search(r"feature_group_count=(\d+)", line) for line in _convolutions(program)]
     return {int(match.group(1)) if match else 1 for match in found}  # 1 is not written out
+
+
+def operations(module: str, name: str) -> list[tuple[str, str]]:
+    """Every operation of that name in lowered text: types of operands and result, "bf16 bf16 bf16", and its line."""
+    lines = [line.split(" loc(")[0] for line in module.splitlines() if re.search(rf"stablehlo\.{name}\b", line)]
+    return [(" ".join(re.findall(r"(bf16|f32)>", line.rpartition(" : ")[2])), line) for line in lines]

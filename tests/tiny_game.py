@@ -29,14 +29,16 @@ def constant(rate):
     return learning_rate(rate, schedule="constant", steps=1)
 
 
-def make_networks():
-    teacher = classifier(ResNet(CLASSES, (1, 1), (8, 16)))
-    students = {"large": classifier(ResNet(CLASSES, (1, 1), (4, 8))), "small": classifier(ResNet(CLASSES, (1,), (4,)))}
-    return teacher, students, image_generator(GeneratorA(SIZE, 1, 4))
+def make_networks(dtype=None):
+    def resnet(blocks, channels):
+        return classifier(ResNet(CLASSES, blocks, channels, dtype=dtype))
+
+    students = {"large": resnet((1, 1), (4, 8)), "small": resnet((1,), (4,))}
+    return resnet((1, 1), (8, 16)), students, image_generator(GeneratorA(SIZE, 1, 4, dtype=dtype))
 
 
-def make_game(method="akd", student_steps=2, **settings) -> Game:
-    networks = make_networks()
+def make_game(method="akd", student_steps=2, dtype=None, **settings) -> Game:
+    networks = make_networks(dtype)
     settings = {
         "objective": OBJECTIVES["l1"](1.0),
         "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
