@@ -44,15 +44,21 @@ def wake(cache: str = "") -> None:
 
     Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have.
     """
+    if missing := missing_platform():
+        raise InputError(
+            f"JAX_PLATFORMS={jax.config.jax_platforms}: {missing}; install '.[cuda]' or '.[tpu]' where there is one, "
+            "or set JAX_PLATFORMS=cpu"
+        )
+    keep_programs(cache)
+
+
+def missing_platform() -> str:
+    """Why JAX cannot begin on the platform that it was told, "" where it can."""
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:  # the first is all that JAX says where a plugin is not installed
-        reason = str(error).splitlines()[0] if str(error) else "JAX finds no such device"
-        raise InputError(
-            f"JAX_PLATFORMS={jax.config.jax_platforms}: {reason}; install '.[cuda]' or '.[tpu]' where there is one, or "
-            "set JAX_PLATFORMS=cpu"
-        ) from None
-    keep_programs(cache)
+        return str(error).splitlines()[0] if str(error) else "JAX finds no such device"
+    return ""
 
 
 def options(wanted: Sequence[str] = ()) -> Options:

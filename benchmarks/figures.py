@@ -1,7 +1,6 @@
-"""Tables and a picture of what was measured."""
+"""Tables of what was measured."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 NAMES = {
@@ -46,27 +45,47 @@ COMPILE_SECONDS = {"cold": 10.0, "cached": 2.0}
 """What Python traces included."""
 
 
+class Yardstick(NamedTuple):
+    """What operations a second are held against. peak: how many. name: whose. size, unit: in what they are given."""
+
+    peak: float
+    name: str
+    size: float
+    unit: str
+
+
 def tables(measured: Mapping[str, Any]) -> str:
-    """Markdown: for each game the times of every variant, and what was aimed at."""
-    return "\n\n".join([*(_times(measured, game) for game in measured["games"]), targets(measured)])
+    """Markdown: for each game the times of every variant, and what was aimed at on the CPU, or what else was found."""
+    closing = of_device(measured) if "device" in measured else targets(measured)
+    return "\n\n".join([*(_times(measured, game) for game in measured["games"]), closing])
+
+
+def yardstick(measured: Mapping[str, Any]) -> Yardstick:
+    """A chip's datasheet where that is known, or a matrix product."""
+    reached = measured["matmul_flops_per_second"]
+    if "device" not in measured:
+        return Yardstick(reached, "a matrix product's", 1e9, "GFLOP/s")
+    peak = measured["device"]["peak_flops_per_second"]
+    return Yardstick(peak or reached, "the chip's peak" if peak else "a matrix product's", 1e12, "TFLOP/s")
 
 
 def _times(measured: Mapping[str, Any], game: str) -> str:
-    own, peak = measured["games"][game], measured["matmul_flops_per_second"]
+    own, stick = measured["games"][game], yardstick(measured)
     variants = [name for name in NAMES if name in own["rows"]["round"]]
     lines = [
         f"| {game}, ms | "
         + " | ".join(NAMES[name] for name in variants)
-        + " | ours, GFLOP/s | of a matrix product's |",
+        + f" | ours, {stick.unit} | of {stick.name} |",
         "|---" * (len(variants) + 3) + "|",
     ]
     for phase, row in own["rows"].items():
         cells = [_milliseconds(row.get(variant)) for variant in variants]
         flops = own["flops"].get(phase)
-        speed = f"{flops / row['jax']['median'] / 1e9:.0f}" if flops else ""
-        share = f"{flops / row['jax']['median'] / peak:.0%}" if flops else ""
+        reached = flops / row["jax"]["median"] if flops else 0
+        speed = _short(reached / stick.size) if flops else ""
+        share = f"{reached / stick.peak:.0%}" if flops else ""
         lines.append(f"| {PHASES[phase]} | " + " | ".join(cells) + f" | {speed} | {share} |")
-    memory = [f"{own['peak_memory'][name] / 2**20:,.0f}" for name in variants]
+    memory = [f"{held / 2**20:,.0f}" if (held := own["peak_memory"][name]) else "" for name in variants]
     lines.append("| peak memory, rounds alone, MiB | " + " | ".join(memory) + " | | |")
     return "\n".join(lines)
 
@@ -94,9 +113,8 @@ def targets(measured: Mapping[str, Any]) -> str:
             lines.append(_line(what, target.most, median, f"{median:.2f} ({low:.2f} to {high:.2f})", noisy=noisy))
     for game, own in measured["games"].items():
         for name, most in COMPILE_SECONDS.items():
-            tracing, compiling = (own["compile_seconds"][name][part] for part in ("tracing", "compiling"))
-            text = f"{compiling:.1f}, and {tracing:.1f} of tracing before"
-            lines.append(_line(f"{game} round compiled, {name}, s", most, tracing + compiling, text))
+            parts = own["compile_seconds"][name]
+            lines.append(_line(f"{game} round compiled, {name}, s", most, sum(parts.values()), _compiled(parts)))
     return "\n".join(lines)
 
 
@@ -105,25 +123,26 @@ def _line(what: str, most: float, value: float, text: str, *, noisy: bool = Fals
     return f"| {what} | {most:g} | {text} | {verdict}{', some samples noisy' if noisy else ''} |"
 
 
-def draw(measured: Mapping[str, Any], path: Path) -> None:
-    """Bars: our time over every peer's."""
-    from matplotlib.figure import Figure
+def of_device(measured: Mapping[str, Any]) -> str:
+    """Markdown: the chip, and what was found out about every game besides times."""
+    device, product = measured["device"], measured["matmul"]
+    peak, size = device["peak_flops_per_second"], product["size"]
+    changes = ", ".join(f"{name} {value}" for name, value in measured["changes"].items())
+    rows = {
+        "chip": device["kind"],
+        "played with": changes,
+        "peak by its datasheet, TFLOP/s": _short(peak / 1e12) if peak else "not known here",
+        f"a product of {size} x {size} in {product['dtype']}, TFLOP/s": _short(
+            measured["matmul_flops_per_second"] / 1e12
+        ),
+    }
+    for game, own in measured["games"].items():
+        for name, parts in own["compile_seconds"].items():
+            rows[f"{game} round compiled, {name}, s"] = _compiled(parts)
+        dispatch = own["dispatch"]
+        rows[f"{game} rounds in a dispatch"] = f"{dispatch['rounds']}, {dispatch['seconds']:.3g} s"
+    return "\n".join(["| besides | |", "|---|---|", *(f"| {what} | {found} |" for what, found in rows.items())])
 
-    games = measured["games"]
-    figure = Figure(figsize=(9, 3.2 * len(games)), layout="constrained")
-    axes: Sequence[Any] = figure.subplots(len(games), 1, squeeze=False)[:, 0]
-    for axis, (game, own) in zip(axes, games.items(), strict=True):
-        phases = [phase for phase in own["rows"] if len(own["rows"][phase]) > 1]
-        peers = [name for name in NAMES if name != "jax" and any(name in own["rows"][phase] for phase in phases)]
-        width = 0.8 / max(len(peers), 1)
-        for number, peer in enumerate(peers):
-            places = [i + number * width for i, phase in enumerate(phases) if peer in own["rows"][phase]]
-            ratios = [own["rows"][p][peer]["ours_over"] for p in phases if peer in own["rows"][p]]
-            errors = [[r["median"] - r["low"] for r in ratios], [r["high"] - r["median"] for r in ratios]]
-            axis.bar(places, [r["median"] for r in ratios], width, yerr=errors, label=NAMES[peer], capsize=2)
-        axis.axhline(1, color="black", linewidth=0.8)
-        axis.set_xticks([i + 0.4 - width / 2 for i in range(len(phases))], [PHASES[phase] for phase in phases])
-        axis.set_ylabel("akd_jax's time over theirs")
-        axis.set_title(f"{game}, {measured['threads']} cores")
-    axes[0].legend(fontsize="small")
-    figure.savefig(path, dpi=110)
+
+def _compiled(seconds: Mapping[str, float]) -> str:
+    return f"{seconds['compiling']:.1f}, and {seconds['tracing']:.1f} of tracing before"

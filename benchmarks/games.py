@@ -166,5 +166,5 @@ def in_float64(table: Table) -> Table:
 def smaller(config: Config) -> Config:
     """The same game with so few steps and images that it can be played in float64."""
     return dataclasses.replace(
-        config, batch_size=2, adversarial=dataclasses.replace(config.adversarial, student_steps=2)
+        config, dtype="float32", batch_size=2, adversarial=dataclasses.replace(config.adversarial, student_steps=2)
     )

@@ -3,16 +3,18 @@
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax import compilation
+from akd_jax import chips, compilation
 from akd_jax.compilation import compiled, lowered
 from akd_jax.config import Config
 from akd_jax.export import torch_file
 from akd_jax.flops import count_flops
+from akd_jax.schedule import fitting
 from akd_jax.steps import run_rounds_up_to
 from akd_jax.types import Array
 from benchmarks.flax_game import plain
@@ -108,9 +110,28 @@ def flops(config: Config) -> dict[str, int]:
     }
 
 
-def matmul_flops_per_second(size: int = 2048, times: int = 5) -> float:
-    """The best of some products of two float32 matrices: what this machine can do at all."""
-    matrix = jnp.ones((size, size), jnp.float32)
+def device() -> dict[str, Any]:
+    """What there is to measure; missing: why there is nothing, or ""."""
+    if missing := compilation.missing_platform():
+        return {"missing": missing}
+    found, *_ = jax.devices()
+    return {
+        "missing": "",
+        "kind": found.device_kind,
+        "platform": found.client.platform_version,
+        "peak_flops_per_second": chips.peak_flops_per_second(found.device_kind),
+    }
+
+
+def dispatch(config: Config, seconds: float) -> dict[str, float]:
+    """How many rounds training would play at a time if one takes so long, and how long that takes."""
+    rounds = fitting(seconds, config.schedule.rounds_per_epoch)
+    return {"rounds": rounds, "seconds": rounds * seconds}
+
+
+def matmul_flops_per_second(size: int, dtype: str, times: int = 5) -> float:
+    """The best of some products of two square matrices: what this machine can do at all."""
+    matrix = jnp.ones((size, size), dtype)
     product = compiled(lambda a: a @ a, matrix, options={})
     seconds = []
     for _ in range(times + 1):

@@ -1,23 +1,16 @@
 """Variants of a game in processes of their own, sampled in turn while the machine is quiet."""
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.workers import Place, Worker, workers
 
-ROOT = Path(__file__).parents[1]
 VARIANTS = ("jax", "jax_stepwise", "flax", "torch", "torch_tuned", "torch_compiled")
 REFERENCE = "jax"
-UNSET = ("OMP_", "KMP_", "GOMP_", "MKL_", "XLA_", "JAX_", "TORCH")
-"""How names of environment variables begin that are not passed on: everybody plays with the defaults, on the CPU."""
 
 OFTEN = {"round": 2}
 """Phase -> how many times as many samples are taken of it, since the targets are about it."""
@@ -32,86 +25,39 @@ class Disagreement(Exception):
     """Two variants do not play the same game."""
 
 
-class Failed(Exception):
-    """A variant's process ended; what it printed last."""
-
-
-class Worker:
-    """A process that answers one request at a time; see worker.py."""
-
-    def __init__(self, variant: str, game: str, start: Path, threads: int):
-        command = [sys.executable, "-m", "benchmarks.worker", variant, game, str(start), str(threads)]
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
-        cores = set(sorted(os.sched_getaffinity(0))[:threads])
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith(UNSET)}
-            | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        )
-        self.pid = self._process.pid
-
-    def ask(self, do: str, **request: Any) -> Any:
-        """Raises Failed if it cannot answer."""
-        print(json.dumps({"do": do, **request}), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise Failed(f"{' '.join(self._process.args[3:5])}: {self._said()}")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """Whatever it is doing."""
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
-
-    def _said(self) -> str:
-        self._process.wait()
-        self._errors.seek(0)
-        return self._errors.read().strip()[-2000:]
-
-
-@contextlib.contextmanager
-def workers(variants: Sequence[str], *arguments: Any) -> Iterator[dict[str, Worker]]:
-    """One for each variant; none is left behind."""
-    made = {variant: Worker(variant, *arguments) for variant in variants}
-    try:
-        yield made
-    finally:
-        for worker in made.values():
-            worker.close()
-
-
 def measure(
-    game: str, variants: Sequence[str], *, threads: int, samples: int, patience: int, say: Say
+    game: str, variants: Sequence[str], place: Place, *, samples: int, patience: int, say: Say
 ) -> dict[str, Any]:
-    """All of one game: agreement in a smaller one, compile times, peak memory, times.
+    """All of one game: agreement in a smaller one, compile times, peak memory, times, what a dispatch would be.
 
     Raises Disagreement where a variant plays another game.
     """
     with tempfile.TemporaryDirectory() as directory:
         start = Path(directory)
-        with workers([REFERENCE], game, start, threads) as made:
+        with workers([REFERENCE], game, start, place) as made:
             made[REFERENCE].ask("prepare")
             flops = made[REFERENCE].ask("flops")
-        apart = _apart(game, variants, start, threads, say)
-        compiling = _compile_seconds(game, start, threads)
+        apart = _apart(game, variants, start, place, say)
+        compiling = _compile_seconds(game, start, place)
         say(f"{game}: {', '.join(f'{how} {_parts(parts)}' for how, parts in compiling.items())}")
-        with workers(variants, game, start, threads) as made:
-            rows, memory = _sampled(made, samples, patience, say, game)
-    return {"losses_apart": apart, "flops": flops, "compile_seconds": compiling, "peak_memory": memory, "rows": rows}
+        with workers(variants, game, start, place) as made:
+            rows, memory = _sampled(made, place, samples, patience, say, game)
+            dispatch = made[REFERENCE].ask("dispatch", seconds=rows["round"][REFERENCE]["median"])
+    return {
+        "losses_apart": apart,
+        "flops": flops,
+        "compile_seconds": compiling,
+        "dispatch": dispatch,
+        "peak_memory": memory,
+        "rows": rows,
+    }
 
 
-def _apart(game: str, variants: Sequence[str], start: Path, threads: int, say: Say) -> dict[str, float]:
+def _apart(game: str, variants: Sequence[str], start: Path, place: Place, say: Say) -> dict[str, float]:
     """Variant -> the largest relative difference of its losses in float64 from the reference's."""
     losses = {}
     for variant in dict.fromkeys([REFERENCE, *variants]):
-        with workers([variant], game, start, threads) as made:
+        with workers([variant], game, start, place) as made:
             losses[variant] = made[variant].ask("losses")
     wanted, found = losses[REFERENCE], {}
     for variant in variants:
@@ -125,11 +71,11 @@ def _apart(game: str, variants: Sequence[str], start: Path, threads: int, say: S
     return found
 
 
-def _compile_seconds(game: str, start: Path, threads: int) -> dict[str, dict[str, float]]:
+def _compile_seconds(game: str, start: Path, place: Place) -> dict[str, dict[str, float]]:
     """Of the round's program, in a process with an empty cache and in one that finds it there."""
     seconds = {}
     for name in ("cold", "cached"):
-        with workers([REFERENCE], game, start, threads) as made:
+        with workers([REFERENCE], game, start, place) as made:
             seconds[name] = made[REFERENCE].ask("compile")
     return seconds
 
@@ -139,10 +85,15 @@ def _parts(seconds: dict[str, float]) -> str:
 
 
 def _sampled(
-    made: dict[str, Worker], samples: int, patience: int, say: Say, game: str
-) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """(phase -> variant -> summary of its samples, variant -> bytes at most while it played rounds)."""
+    made: dict[str, Worker], place: Place, samples: int, patience: int, say: Say, game: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, int | None]]:
+    """(phase -> variant -> summary of its samples, variant -> bytes at most while it played rounds).
+
+    Bytes of the device, None where it does not tell. What others do on a host's cores says nothing of a GPU's samples.
+    """
     phases = {variant: worker.ask("phases") for variant, worker in made.items()}
+    if not place.is_host:  # a file is read by the host
+        phases = {variant: [phase for phase in names if phase != "conversion"] for variant, names in phases.items()}
     rows, memory = {}, {}
     for phase in phases[REFERENCE]:
         players = {variant: worker for variant, worker in made.items() if phase in phases[variant]}
@@ -151,10 +102,11 @@ def _sampled(
         for number in range(samples * OFTEN.get(phase, 1)):
             for variant in _rotated(list(players), number):
                 ask = partial(players[variant].ask, "sample", phase=phase, count=counts[variant])
-                taken[variant].append(machine.quietest(ask, players[variant].pid, patience=patience))
+                quiet = partial(machine.quietest, ask, players[variant].pid, patience=patience)
+                taken[variant].append(quiet() if place.is_host else (ask(), 0.0))
         rows[phase] = {variant: summary(values, taken[REFERENCE]) for variant, values in taken.items()}
         if not memory:  # after the first phase, which is the round
-            memory = {variant: worker.ask("memory") for variant, worker in players.items()}
+            memory = {variant: worker.ask("memory", host=place.is_host) for variant, worker in players.items()}
         own = rows[phase][REFERENCE]["median"]
         others = ", ".join(f"{v} {rows[phase][v]['median'] * 1e3:.0f}" for v in players if v != REFERENCE)
         say(f"{game} {phase}: {own * 1e3:.0f} ms; {others or 'alone'}")

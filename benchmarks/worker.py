@@ -17,8 +17,8 @@ LEAST_SECONDS = 0.3
 
 
 def main() -> None:
-    """Arguments: variant, game, directory with what everybody begins with, threads."""
-    variant, game, start, threads = sys.argv[1:]
+    """Arguments: variant, game, directory with what everybody begins with, threads, changes to the game's config."""
+    variant, game, start, threads, changes = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if variant.startswith("torch"):
@@ -27,12 +27,13 @@ def main() -> None:
         torch.set_num_threads(int(threads))
         from benchmarks.torch_phases import losses, phases
     else:
+        from akd_jax import chips
         from benchmarks import jax_facts
         from benchmarks.jax_facts import losses
         from benchmarks.jax_phases import phases
     from benchmarks.games import config_of, times
 
-    config = config_of(game)
+    config = config_of(game, **json.loads(changes))
     makers: dict[str, Any] = {}
     plays: dict[str, Any] = {}
 
@@ -58,8 +59,14 @@ def main() -> None:
                 return jax_facts.compile_seconds(config, Path(start))
             case "flops":
                 return jax_facts.flops(config)
+            case "device":
+                return jax_facts.device()
             case "matmul":
-                return jax_facts.matmul_flops_per_second()
+                return jax_facts.matmul_flops_per_second(request["size"], request["dtype"])
+            case "dispatch":
+                return jax_facts.dispatch(config, request["seconds"])
+            case "memory" if not request["host"]:
+                return chips.peak_memory_bytes()
             case "memory":
                 return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

@@ -1,14 +1,20 @@
 """The benchmark: that it measures what it says, on a game too small to say how fast."""
 
+import copy
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import jax
 import pytest
+from commands import status
+from hlo import operations
 
 from akd_jax.optional import why_missing
-from benchmarks import machine, readme
+from benchmarks import command, games, machine, readme, workers
+from benchmarks.flax_game import plain
 from benchmarks.side_by_side import summary
 
 ROOT = Path(__file__).parents[1]
@@ -18,8 +24,8 @@ ROOT = Path(__file__).parents[1]
 def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
     variants = ["jax"] if peer.startswith("torch") and why_missing("torch") else ["jax", peer]
     out, picture = tmp_path / "out" / "figures.json", tmp_path / "out" / "ratios.png"
-    command = ["scripts/benchmark.py", "--quick", "--variants", ",".join(variants), "--threads", "1"]
-    subprocess.run([sys.executable, *command, "--json", out, "--plot", picture], cwd=ROOT, check=True, timeout=900)
+    called = ["scripts/benchmark.py", "--quick", "--variants", ",".join(variants), "--threads", "1"]
+    subprocess.run([sys.executable, *called, "--json", out, "--plot", picture], cwd=ROOT, check=True, timeout=900)
     measured = json.loads(out.read_text())
     game = measured["games"]["tiny"]
     assert set(game["losses_apart"]) == set(variants) and max(game["losses_apart"].values()) < 1e-9
@@ -44,11 +50,106 @@ def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
         (["--json", "."], "--json .: give a file"),
         (["--plot", "ratios.foo"], "--plot ratios.foo: give a file"),
         (["--slow"], "unrecognized arguments"),
+        (["--device", "abacus"], "argument --device: invalid choice"),
+        (["--dtype", "bfloat16"], "--dtype bfloat16: goes with --device gpu"),
+        (["--device", "gpu", "--batch", "1"], "--batch 1: at least 2"),
+        (["--device", "gpu", "--variants", "torch"], "--variants torch: PyTorch is measured on the CPU alone"),
     ],
 )
-def test_bad_flags_are_one_line(flags, says):
-    ended = subprocess.run([sys.executable, "scripts/benchmark.py", *flags], cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and ended.stderr.startswith(f"error: {says}")
+def test_bad_flags_are_one_line(flags, says, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert status(command, *flags) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith(f"error: {says}")
+
+
+@pytest.mark.slow
+def test_a_device_from_beginning_to_end(tmp_path, monkeypatch):
+    """The CPU stands in for the GPU, and has no peak."""
+    monkeypatch.setitem(command.PLATFORMS, "gpu", "cpu")
+    out = tmp_path / "figures.json"
+    flags = ("--device", "gpu", "--quick", "--variants", "jax", "--samples", "1", "--threads", "1", "--json", out)
+    assert status(command, *flags) == 0
+    measured = json.loads(out.read_text())
+    assert measured["device"]["kind"] == "cpu" and measured["device"]["peak_flops_per_second"] is None
+    game = measured["games"]["tiny"]
+    assert game["rows"].keys() == game["flops"].keys()
+    assert game["peak_memory"] == {"jax": None}
+    assert game["dispatch"]["rounds"] == 12, "an epoch, which takes less than 10 s"
+
+
+def on_a_gpu(monkeypatch, **answers):
+    """Workers answer as they might there; returns the places that they were made for."""
+    answers = {
+        "device": {"missing": "", "kind": "NVIDIA H100 80GB HBM3", "peak_flops_per_second": 989e12},
+        "matmul": 800e12,
+        "prepare": None,
+        "flops": {"round": 3.2e12},
+        "losses": [1.0],
+        "compile": {"tracing": 1.0, "compiling": 30.0},
+        "phases": ["round", "conversion"],
+        "ready": 1,
+        "sample": 0.01,
+        "memory": 3 * 2**30,
+        "dispatch": {"rounds": 100, "seconds": 1.0},
+    } | answers
+    places = []
+
+    class Actor:
+        pid = 0
+
+        def __init__(self, variant, game, start, place):
+            places.append(place)
+
+        def ask(self, do, **_):
+            return copy.deepcopy(answers[do])
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(workers, "Worker", Actor)
+    return places
+
+
+@pytest.mark.parametrize(
+    ("peak", "head", "share"), [(989e12, "the chip's peak", "32%"), (None, "a matrix product's", "40%")]
+)
+def test_speed_on_a_device(peak, head, share, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "figures.json"
+    found = {"missing": "", "kind": "NVIDIA H100 80GB HBM3", "peak_flops_per_second": peak}
+    places = on_a_gpu(monkeypatch, device=found)
+    assert status(command, "--device", "gpu", "--games", "seed", "--variants", "jax,flax", "--json", out) == 0
+    changes = {"dtype": "bfloat16", "batch_size": 256}
+    assert {(place.platform, tuple(place.changes.items())) for place in places} == {("cuda", tuple(changes.items()))}
+    said, measured = capsys.readouterr().out, json.loads(out.read_text())
+    assert (measured["changes"], measured["matmul"]) == (changes, {"size": 8192, "dtype": "bfloat16"})
+    assert f"| ours, TFLOP/s | of {head} |" in said
+    assert f"| round | 10 (10 to 10) | 10 (10 to 10) | 320 | {share} |" in said
+    assert "teacher's file read" not in said, "which is the host's work"
+    assert "| peak memory, rounds alone, MiB | 3,072 | 3,072 | | |" in said
+    assert "| chip | NVIDIA H100 80GB HBM3 |" in said
+    assert "| seed round compiled, cold, s | 30.0, and 1.0 of tracing before |" in said
+    assert "| seed rounds in a dispatch | 100, 1 s |" in said
+
+
+def test_a_device_that_is_not_there_is_one_line(monkeypatch, capsys):
+    on_a_gpu(monkeypatch, device={"missing": "no plugin"})
+    assert status(command, "--device", "gpu") == 2
+    said = capsys.readouterr().err
+    assert said == "error: --device gpu: JAX cannot use one here (no plugin); install '.[cuda]' where there is one\n"
+
+
+def test_the_plain_flax_loop_computes_in_bfloat16_too():
+    config = games.config_of("tiny", dtype="bfloat16")
+    experiment = games.experiment_of(config)
+    shapes = jax.eval_shape(partial(games.beginning, config, experiment))
+    table = plain(games.Table(config, experiment, *shapes))
+    (turn,) = table.experiment.method.turns.values()
+    given = table.state, table.teacher_variables, jax.eval_shape(lambda: jax.random.key(0))
+    traced = jax.jit(turn.steps["generator_step"]).trace(*given)
+    lowered = traced.lower(lowering_platforms=("cuda",)).as_text()
+    for name in ("convolution", "dot_general"):
+        assert {kinds for kinds, _ in operations(lowered, name)} == {"bf16 bf16 bf16"}
 
 
 def test_a_ratio_is_of_samples_of_one_turn():
