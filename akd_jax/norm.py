@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from akd_jax.models.channels import channel_sum
+from akd_jax.channels import channel_sum
 from akd_jax.types import Array
 
 

@@ -10,7 +10,7 @@ from flax import errors
 from jax import lax
 from jax.nn import initializers
 
-from akd_jax.models.channels import add_bias, moments, rescale
+from akd_jax.channels import add_bias, moments, rescale
 from akd_jax.models.convolution import convolution
 from akd_jax.types import Array
 

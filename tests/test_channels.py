@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from jax import export
 
-from akd_jax.models.channels import add_bias, channel_mean, channel_sum, moments, rescale
+from akd_jax.channels import add_bias, channel_mean, channel_sum, moments, rescale
 
 SHAPE = (4, 3, 5, 2)
 
