@@ -57,6 +57,9 @@ def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0)
         _check_name("generator.name", config.generator.name, GENERATORS)
         generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
     method = method_of(config, frozen, networks, generator, task=task, examples=examples)
+    # Rounds are traced once, though their operations are counted and their programs compiled.
+    turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}
+    method = method._replace(turns=turns)
     return Experiment(frozen, freeze, networks, generator, method)
 
 
