@@ -50,6 +50,11 @@ def evaluation_due(run: Run, now: Progress) -> bool:
     return now.evaluated != now.round and at_an_end
 
 
+def is_evaluated(run: Run, now: Progress) -> bool:
+    """Whether its last rounds were followed by an evaluation, and need no other."""
+    return now.evaluated == now.round and not evaluation_due(run, now)
+
+
 def ending(run: Run, now: Progress) -> str | None:
     """Why the run is over with the evaluation that was just made; None where it goes on."""
     if now.round == run.schedule.rounds:

@@ -1,7 +1,7 @@
 """One call of a compiled program: rounds played, and what they report."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,22 +12,23 @@ from akd_jax import metrics, skips
 from akd_jax.compilation import compiled
 from akd_jax.errors import NonFiniteError, warn
 from akd_jax.progress import Progress
-from akd_jax.recorder import Recorder
 from akd_jax.run import Run
 from akd_jax.schedule import Dispatch
+from akd_jax.seat import Seat
 from akd_jax.skips import Skips
 from akd_jax.steps import numbered, run_rounds_up_to
-from akd_jax.types import AKDState, Metrics
+from akd_jax.types import AKDState, Array, Metrics
 
 Programs = dict[str, Any]
 """Turn -> its compiled dispatch, of any number of rounds up to an epoch's."""
 
 
-def compile_turns(run: Run, state: AKDState) -> Programs:
-    return {turn: compile_turn(run, turn, state) for turn in run.experiment.method.turns}
+def compile_turns(runs: Sequence[Run], states: Sequence[AKDState]) -> Programs:
+    return {turn: compile_turn(runs, turn, states) for turn in runs[0].experiment.method.turns}
 
 
-def compile_turn(run: Run, turn: str, state: AKDState) -> Any:
+def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
+    (run,), (state,) = runs, states
     return compiled(
         run_rounds_up_to(run.experiment.method.turns[turn].round, run.schedule.rounds_per_epoch),
         state,
@@ -39,19 +40,41 @@ def compile_turn(run: Run, turn: str, state: AKDState) -> Any:
     )
 
 
-def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Recorder) -> Progress:
+def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
     """Plays the rounds of a dispatch and records them.
 
     Raises NonFiniteError once too many steps in a row were not finite.
     """
-    turn = run.experiment.method.turns[dispatch.turn]
-    before = jax.tree.map(jnp.copy, now.state) if run.config.debug_nans else None
+    before = jax.tree.map(jnp.copy, seats[0].now.state) if seats[0].run.config.debug_nans else None
     started = time.monotonic()
-    state, played = program(now.state, run.given, run.game_key, jnp.int32(dispatch.rounds))
+    states, played = zip(*_call(program, seats, jnp.int32(dispatch.rounds)), strict=True)
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
+    after = []
+    for seat, state, metrics_of_it in zip(seats, states, played, strict=True):
+        now, skipped = _record(seat, dispatch, state, metrics_of_it, seconds)
+        if before is not None and (bad := skips.first(skipped)):
+            raise NonFiniteError(_name_operation(seat.run, bad, dispatch, program, before))
+        for kind in skipped:
+            now = _count(seat.run, now, kind, dispatch)
+        after.append(seat._replace(now=now))
+    return after
+
+
+def _call(program: Any, seats: Sequence[Seat], rounds: Array) -> list[tuple[AKDState, Metrics]]:
+    """What comes of each; their states are overwritten."""
+    (seat,) = seats
+    return [program(seat.now.state, seat.run.given, seat.run.game_key, rounds)]
+
+
+def _record(
+    seat: Seat, dispatch: Dispatch, state: AKDState, played: Metrics, seconds: float
+) -> tuple[Progress, list[Skips]]:
+    """Writes down what a run played; (its progress with that, the steps that were left out)."""
+    run, now = seat.run, seat.now
+    turn = run.experiment.method.turns[dispatch.turn]
     measured, skipped = skips.split(played, tuple(turn.steps))
-    recorder.add(
+    seat.recorder.add(
         metrics.train_rows(
             {
                 name: _of_student(measured, name) | {"skipped_steps": skips.by_round(skipped, dispatch.rounds)}
@@ -70,11 +93,7 @@ def play(run: Run, now: Progress, dispatch: Dispatch, program: Any, recorder: Re
         teacher_queries=now.teacher_queries + dispatch.rounds * turn.teacher_queries,
         flops=now.flops + dispatch.rounds * run.flops[dispatch.turn],
     )
-    if before is not None and (bad := skips.first(skipped)):
-        raise NonFiniteError(_name_operation(run, bad, dispatch, program, before))
-    for kind in skipped:
-        now = _count(run, now, kind, dispatch)
-    return now
+    return now, skipped
 
 
 def _count(run: Run, now: Progress, kind: Skips, dispatch: Dispatch) -> Progress:

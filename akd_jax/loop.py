@@ -3,24 +3,23 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, lessons, metrics, progress, signals, teacher_files, workdir
+from akd_jax import compilation, dispatch, files, lessons, progress, signals, teacher_files, workdir
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
-from akd_jax.checkpoint import Checkpoints
-from akd_jax.conclusion import conclude, draw, evaluation_due, is_over
+from akd_jax.conclusion import conclude, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import InputError, OutOfMemoryError, SavedStateError, StoppedError
+from akd_jax.errors import OutOfMemoryError, StoppedError
 from akd_jax.judge import evaluation
-from akd_jax.progress import Progress
-from akd_jax.recorder import Recorder
-from akd_jax.run import Run, prepare
+from akd_jax.resumption import is_reported, where_it_stopped
+from akd_jax.run import prepare
 from akd_jax.schedule import next_dispatch
+from akd_jax.seat import Seat, completed, save, settle, taken
 from akd_jax.trace import Trace
 
 
@@ -38,17 +37,21 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
         introduce(run)
         if dry_run:
-            announce_cost(run, dispatch.compile_turns(run, state), after=0)
+            announce_cost(run, dispatch.compile_turns([run], [state]), after=0)
             return
         directory.mkdir(parents=True, exist_ok=True)
         with signals.awaited() as request, workdir.locked(directory):
             workdir.check(directory, config, run.digests, force=force)  # another may have begun meanwhile
-            now, damaged = _where_it_stopped(run, progress.fresh(state))
+            start = progress.fresh(state)
             del state  # or the first players would lie beside those of a resumed run
+            now, damaged = where_it_stopped(run, start)
+            if now is not start:
+                say(f"resuming from round {now.round}")
+            del start
             # Only now: settings that cannot go on from the checkpoint have left the run as it was.
             for round in damaged:  # or they would be in the way of those to come
                 files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
-            if _reported(run, now):
+            if is_reported(run, now):
                 say("all of it was done before: nothing is played, measured or changed")
             else:
                 files.write_json(directory / workdir.CONFIG, to_dict(config))
@@ -56,43 +59,11 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
                     teacher_files.write_info(directory, run.teacher_info)
                 if run.lessons_info:
                     lessons.write_info(directory, run.lessons_info)
-                with Checkpoints(directory / workdir.CHECKPOINTS, keep=workdir.KEEP) as checkpoints:
-                    _play(run, now, checkpoints, request)
+                with ExitStack() as opened:
+                    seats = [taken(run, now, opened)]
+                    del now  # the states are overwritten
+                    _play(seats, directory, request)
     report_end(run, files.read_json(directory / workdir.SUMMARY))
-
-
-def _where_it_stopped(run: Run, start: Progress) -> tuple[Progress, list[int]]:
-    """(the progress to go on from, the rounds of damaged checkpoints after it).
-
-    Raises as `progress.newest`, SavedStateError too where there is none after rounds that were reported, and InputError
-    where metrics.jsonl is damaged.
-    """
-    metrics.read(run.directory / workdir.METRICS)
-    saved, damaged = progress.newest(run.directory / workdir.CHECKPOINTS, start)
-    if saved is None:
-        summary = run.directory / workdir.SUMMARY
-        if summary.exists() and (played := files.read_json(summary)["rounds"]):
-            raise SavedStateError(
-                f"no readable checkpoint in {run.directory / workdir.CHECKPOINTS} after {played} rounds: nothing was "
-                "changed; put back a copy of one, or take another --workdir"
-            )
-        return start, damaged
-    if saved.round > run.schedule.rounds:
-        raise InputError(
-            f"{run.directory} has played {saved.round} rounds, and these settings are for {run.schedule.rounds}: raise "
-            "schedule.epochs, or take another --workdir"
-        )
-    say(f"resuming from round {saved.round}")
-    return saved, damaged
-
-
-def _reported(run: Run, now: Progress) -> bool:
-    """Whether the run is at its end, and summary.json tells of it: a kill may have come between the two."""
-    summary = run.directory / workdir.SUMMARY
-    if not is_over(run, now) or not summary.exists():
-        return False
-    told = files.read_json(summary)
-    return told["finished"] and told["rounds"] == now.round
 
 
 @contextmanager
@@ -110,59 +81,63 @@ def _memory(config: Config) -> Iterator[None]:
         ) from error
 
 
-def _play(run: Run, now: Progress, checkpoints: Checkpoints, request: signals.Request) -> None:
-    """From here to the end of the run, with at least one evaluation. Raises StoppedError where that is requested."""
-    kept = now.round  # on disk, or nothing to lose
+def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
+    """From here to the end of these runs, in step, with at least one evaluation of each.
+
+    directory: what to resume them in. Raises StoppedError where that is requested.
+    """
+    runs = [seat.run for seat in seats]
+    lead, schedule = runs[0], runs[0].schedule
 
     def give_way() -> None:
         if not request.by:
             return
-        if now.round > kept:
-            progress.save(checkpoints, now)
-        checkpoints.wait()  # what is said to be saved is
+        save(seats)
+        settle(seats)  # what is said to be saved is
         raise StoppedError(
-            f"stopped by {request.by.name} after round {now.round}: the same command with --workdir {run.directory} "
-            "goes on from there",
+            f"stopped by {request.by.name} after round {seats[0].now.round}: the same command with --workdir "
+            f"{directory} goes on from there",
             request.by,
         )
 
-    judges = evaluation(run)
-    report_teacher(run, judges)
+    def evaluate() -> None:
+        settle(seats)
+        for i, (run, now, checkpoints, recorder, _) in enumerate(seats):
+            if evaluation_due(run, now):
+                give_way()  # before each, since it may take long
+                now = conclude(run, now, judges, recorder, checkpoints)
+                seats[i] = seats[i]._replace(now=now, saved=now.round)
+
+    judges = evaluation(lead)
+    report_teacher(lead, judges)
     programs = {}
-    over, due = is_over(run, now), evaluation_due(run, now)
-    evaluated = now.evaluated == now.round and not due
-    for turn in run.experiment.method.turns if not over and now.round < run.schedule.rounds else ():
+    over = all(is_over(seat.run, seat.now) for seat in seats)
+    for turn in schedule.turns if not over and seats[0].now.round < schedule.rounds else ():
         give_way()
-        programs[turn] = dispatch.compile_turn(run, turn, now.state)
+        programs[turn] = dispatch.compile_turn(runs, turn, [seat.now.state for seat in seats])
     give_way()
-    announce_cost(run, programs, after=now.round)
+    announce_cost(lead, programs, after=seats[0].now.round)
     with (
-        Recorder(run, after=now.round, evaluated=evaluated) as recorder,
-        Trace(run.directory / workdir.PROFILE, run.config.profile_dispatches) as trace,
-        tqdm(total=run.schedule.rounds, initial=now.round, unit="round", disable=None) as bar,
+        Trace(directory / workdir.PROFILE, lead.config.profile_dispatches) as trace,
+        tqdm(total=schedule.rounds, initial=seats[0].now.round, unit="round", disable=None) as bar,
     ):
-        if evaluated:  # what a kill may have left undone after it was saved
-            now = now._replace(ending=now.ending if over else None)
-            recorder.report(now, teacher_top1=judges.teacher_top1)
-            draw(run, now, recorder)
-        elif due:
-            now = conclude(run, now, judges, recorder, checkpoints)
+        seats[:] = [completed(seat, judges) for seat in seats]
+        evaluate()
         saved, paces = time.monotonic(), {}
-        while not now.ending:
+        while not all(seat.now.ending for seat in seats):
             give_way()
-            planned = next_dispatch(run.schedule, now.round, paces)
-            before = now.seconds
+            planned = next_dispatch(schedule, seats[0].now.round, paces)
+            before = seats[0].now.seconds
             with trace.around(planned):
-                now = dispatch.play(run, now, planned, programs[planned.turn], recorder)
+                seats[:] = dispatch.play(seats, planned, programs[planned.turn])
             # The first call of any program is slow and tells nothing.
             known = planned.turn in paces
-            paces[planned.turn] = (now.seconds - before) / planned.rounds if known else math.inf
+            paces[planned.turn] = (seats[0].now.seconds - before) / planned.rounds if known else math.inf
             bar.update(planned.rounds)
-            give_way()  # before an evaluation, which may take long
-            if evaluation_due(run, now):
-                now = conclude(run, now, judges, recorder, checkpoints)
-            elif time.monotonic() - saved > 60 * run.config.schedule.save_minutes:
-                progress.save(checkpoints, now)
+            if evaluation_due(lead, seats[0].now):
+                evaluate()
+            elif time.monotonic() - saved > 60 * lead.config.schedule.save_minutes:
+                save(seats)
             else:
                 continue
-            kept, saved = now.round, time.monotonic()
+            saved = time.monotonic()

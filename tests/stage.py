@@ -40,7 +40,7 @@ class Stage:
         values.update_from_flattened_dict(TINY | LEARNING | dict(settings))
         self.config = from_dict(values.to_dict())
         self._run, self._state = prepare(self.config, directory, force=False, fetch=False)
-        self._programs = dispatch.compile_turns(self._run, self._state)
+        self._programs = dispatch.compile_turns([self._run], [self._state])
         self._judges = evaluation(self._run)
 
     def train(self, directory, *, play=dispatch.play, judges=None, **schedule):
@@ -53,7 +53,7 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "prepare", prepared)
             patch.setattr(loop, "evaluation", lambda run: self._judges._replace(**judges or {}))
-            patch.setattr(dispatch, "compile_turn", lambda run, turn, state: self._programs[turn])
+            patch.setattr(dispatch, "compile_turn", lambda runs, turn, states: self._programs[turn])
             patch.setattr(dispatch, "play", play)
             loop.train(config, directory)
 

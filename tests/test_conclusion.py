@@ -36,11 +36,11 @@ def drawing(*diversities):
 def stopping_after(round):
     """A dispatch, and SIGTERM after this round."""
 
-    def play(run, now, planned, *rest):
-        now = dispatch_play(run, now, planned, *rest)
-        if now.round == round:
+    def play(*arguments):
+        seats = dispatch_play(*arguments)
+        if seats[0].now.round == round:
             signal.raise_signal(signal.SIGTERM)
-        return now
+        return seats
 
     return play
 

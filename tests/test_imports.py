@@ -67,10 +67,12 @@ ARROWS = {
     "briefing": "config judge progress run summary",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
-    "dispatch": "compilation errors metrics progress recorder run schedule skips steps types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
-    "loop": "briefing checkpoint compilation conclusion config config_dict dispatch errors files judge lessons metrics "
-    "progress recorder run schedule signals teacher_files trace workdir",
+    "seat": "checkpoint conclusion judge progress recorder run workdir",
+    "resumption": "conclusion errors files metrics progress run workdir",
+    "dispatch": "compilation errors metrics progress run schedule seat skips steps types",
+    "loop": "briefing compilation conclusion config config_dict dispatch errors files judge lessons progress "
+    "resumption run schedule seat signals teacher_files trace workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "",

@@ -35,7 +35,7 @@ def watched(directory, epochs, rounds_per_epoch, student_steps, per_dispatch):
             compiled.append((len(samples), labels["fun_name"]))
 
     def sampling(*arguments):
-        now = play(*arguments)
+        seats = play(*arguments)
         checkpoints = [entry for entry in (directory / workdir.CHECKPOINTS).iterdir() if entry.name.isdigit()]
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         samples.append(
@@ -46,7 +46,7 @@ def watched(directory, epochs, rounds_per_epoch, student_steps, per_dispatch):
                 "checkpoints": len(checkpoints),
             }
         )
-        return now
+        return seats
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     started = time.monotonic()

@@ -38,11 +38,11 @@ def uninterrupted(stage, tmp_path_factory):
 def ending_with(end, after):
     """A dispatch after whose last round but before anything else `end` is called, if that is the round `after`."""
 
-    def play(run, now, planned, *rest):
-        now = dispatch_play(run, now, planned, *rest)
-        if now.round == after:
+    def play(*arguments):
+        seats = dispatch_play(*arguments)
+        if seats[0].now.round == after:
             end()
-        return now
+        return seats
 
     return play
 
@@ -163,10 +163,10 @@ def test_a_run_in_another_thread_leaves_signals_alone(one, tmp_path):
 def test_too_little_memory(one, tmp_path):
     """What JAX raises, of a size that no machine has."""
 
-    def exhausting(run, now, planned, *rest):
-        if now.round == 4:
+    def exhausting(seats, planned, program):
+        if seats[0].now.round == 4:
             jnp.zeros(1 << 50).block_until_ready()
-        return dispatch_play(run, now, planned, *rest)
+        return dispatch_play(seats, planned, program)
 
     with pytest.raises(OutOfMemoryError, match=r"smaller --config\.batch_size than 8 ") as caught:
         one.train(tmp_path, play=exhausting)
