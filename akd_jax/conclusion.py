@@ -99,7 +99,7 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
 def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
     """Looks at what the generator draws: records it, and says what has collapsed since the last time."""
     started = time.monotonic()
-    measured = judges.generator(now.state)
+    measured = judges.generator(now.state, run.sample_key)
     if not measured:
         return now
     seconds = time.monotonic() - started

@@ -19,8 +19,8 @@ from akd_jax.types import AKDState, Array, Metrics, Network, Variables
 Judge = Callable[[str, Variables], dict[str, Measures]]
 """(student's name, its variables) -> {split: its measures}."""
 
-GeneratorJudge = Callable[[AKDState], dict[str, Measures]]
-"""(state) -> {student: what `collapse.measure` found}."""
+GeneratorJudge = Callable[[AKDState, Array], dict[str, Measures]]
+"""(state, sample_key of its run) -> {student: what `collapse.measure` found}."""
 
 
 class Pool(NamedTuple):
@@ -67,7 +67,7 @@ def evaluation(run: Run) -> Evaluation:
     predictors = {name: look(network) for name, network in run.experiment.students.items()}
     return Evaluation(
         *(judge(predictors, pool) if pool else abstain for pool in pools),
-        generator=generator_judge(run) if run.experiment.generator else lambda state: {},
+        generator=generator_judge(run) if run.experiment.generator else lambda state, sample_key: {},
         teacher_top1={
             name: on_host({"top1": evaluate.top1(pool.teacher_logits[chosen], pool.labels[chosen])})["top1"]
             for pool in pools
@@ -109,16 +109,17 @@ def abstain(name: str, variables: Variables) -> dict[str, Measures]:
 def generator_judge(run: Run) -> GeneratorJudge:
     """Draws with latents of its own, the same every time."""
     method, networks = run.experiment.method, run.experiment.students
-    key = jax.random.fold_in(run.sample_key, 1)
 
-    def measured(state, teacher_variables):
-        images = method.sample(state, key, num=collapse.IMAGES)
+    def measured(state, teacher_variables, sample_key):
+        images = method.sample(state, jax.random.fold_in(sample_key, 1), num=collapse.IMAGES)
         look = partial(evaluate.predict, images=images, batch_size=run.config.evaluation.batch_size)
         logits = {name: look(network, state.students[name].variables) for name, network in networks.items()}
         return collapse.measure(images, look(run.experiment.teacher, teacher_variables), logits)
 
     program = jax.jit(measured, compiler_options=dict(run.options))
-    return lambda state: {name: on_host(values) for name, values in program(state, run.teacher_variables).items()}
+    return lambda state, sample_key: {
+        name: on_host(values) for name, values in program(state, run.teacher_variables, sample_key).items()
+    }
 
 
 def on_host(measures: Metrics) -> Measures:

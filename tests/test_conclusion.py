@@ -30,7 +30,7 @@ def drawing(*diversities):
     """A generator's judge that finds these, an evaluation each."""
     found = iter(diversities)
     rest = {"label_entropy": 0.9, "disagreement": 0.5, "agreement": 0.9}
-    return {"generator": lambda state: {NAME: {"diversity": next(found)} | rest}}
+    return {"generator": lambda state, key: {NAME: {"diversity": next(found)} | rest}}
 
 
 def stopping_after(round):
@@ -238,7 +238,7 @@ def test_what_a_kill_left_undrawn_is_drawn(stage, tmp_path, monkeypatch):
 def test_a_plateau_is_told_of_also_over_a_resumption(stage, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stage, "config", dataclasses.replace(stage.config, collapse=CollapseConfig(plateau=3)))
     measured = {"diversity": 9.0, "label_entropy": 0.1, "disagreement": 0.5, "agreement": 0.2}
-    still = {"generator": lambda state: {NAME: measured}}
+    still = {"generator": lambda state, key: {NAME: measured}}
     with pytest.raises(StoppedError):
         stage.train(tmp_path, play=stopping_after(2), judges=still)
     assert "label_entropy (the teacher puts" in capsys.readouterr().err
