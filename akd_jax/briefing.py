@@ -1,25 +1,30 @@
 """What a run tells the person who started it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from akd_jax import sweep_results
 from akd_jax.config import Config
 from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 from akd_jax.summary import device
+from akd_jax.sweep import Member, is_sweep
 
 say = tqdm.write  # plain lines that do not tear a progress bar
 
 
-def announce(config: Config) -> None:
-    """The run and the backend, before anything takes time."""
+def announce(config: Config, members: Sequence[Member]) -> None:
+    """The run, or the sweep, and the backend, before anything takes time."""
     say(f"{config.name}, seed {config.seed}, on {device()}, jax {jax.__version__}")
+    if is_sweep(config):
+        say(f"{len(members)} members: {'; '.join(member.name for member in members)}")
 
 
 def introduce(run: Run) -> None:
@@ -49,15 +54,17 @@ def report_teacher(run: Run, judges: Evaluation) -> None:
         say(f"teacher's top-1: {accuracy or 'not measured'}")
 
 
-def announce_cost(run: Run, programs: Mapping[str, Any], *, after: int) -> None:
-    """Memory and time of what is to come after that round."""
+def announce_cost(runs: Sequence[Run], programs: Mapping[str, Any], *, after: int) -> None:
+    """Memory and time of what is to come after that round, of all that are played in step."""
     if not programs:
         return
     memory = max(_bytes(program) for program in programs.values())
+    run, count = runs[0], len(runs)
     rounds = run.schedule.rounds - after
-    flops = run.flops_in(run.schedule.rounds) - run.flops_in(after)
+    flops = count * (run.flops_in(run.schedule.rounds) - run.flops_in(after))
     speed = _matmul_flops_per_second(run.config.dtype)
-    say(f"{rounds} rounds, memory {memory / 2**20:,.0f} MiB")
+    of_each = f" of each of {count} members" if count > 1 else ""
+    say(f"{rounds} rounds{of_each}, memory {memory / 2**20:,.0f} MiB")
     say(
         f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
         "device reaches in a matrix product; a measured estimate follows the first epoch"
@@ -68,7 +75,7 @@ def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str
     """One line a student."""
     left = run.schedule.rounds - now.round
     say(
-        f"epoch {epoch}/{run.config.schedule.epochs}, round {now.round}"
+        f"{run.label}epoch {epoch}/{run.config.schedule.epochs}, round {now.round}"
         + (f", about {duration(left * now.seconds / now.round)} to go" if left else "")
     )
     for name, splits in measured.items():
@@ -101,6 +108,13 @@ def _speed(summary: Mapping[str, Any]) -> str:
     if memory := summary.get("peak_memory_bytes"):
         parts.append(f"at most {memory / 2**30:.1f} GiB of its memory")
     return "".join(f", {part}" for part in parts)
+
+
+def report_sweep(told: Mapping[str, Any], directory: Path) -> None:
+    """The table, and where everything is."""
+    for line in sweep_results.table(told):
+        say(line)
+    say(f"finished {len(told['members'])} members; results are in {directory}")
 
 
 def duration(seconds: float) -> str:

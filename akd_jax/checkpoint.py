@@ -1,5 +1,6 @@
 """Saving and restoring pytrees of arrays with Orbax. The only place that knows it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from akd_jax.errors import InputError, SavedStateError
 from akd_jax.event_loops import patient
 
 SCHEMA = 5  # of what a checkpoint holds; progress.py says what its arrays and its meta are
+LEFT_BY_ORBAX = ".orbax-checkpoint-tmp"  # in the names of what it has not finished
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds
 
@@ -31,7 +33,7 @@ class Checkpoints:
         writes = keep is not None
         if writes:
             files.tidy(directory)
-            for left in directory.glob("*.orbax-checkpoint-tmp*"):
+            for left in directory.glob(f"*{LEFT_BY_ORBAX}*"):
                 shutil.rmtree(left)  # which Orbax does in a thread that a short process does not wait for
             steps = sorted(
                 (path for path in directory.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name)
@@ -152,10 +154,24 @@ class Checkpoints:
 
 def latest_in(directory: Path) -> int | None:
     """The number of the newest checkpoint there; None where there is none, or no such directory."""
+    return next(iter(rounds_in(directory)), None)
+
+
+def rounds_in(directory: Path) -> list[int]:
+    """The numbers of the checkpoints there, the newest first."""
     if not directory.is_dir():
-        return None
+        return []
     with Checkpoints(directory, keep=None) as checkpoints:
-        return next(iter(checkpoints.steps()), None)
+        return checkpoints.steps()
+
+
+def remove_after(directory: Path, round: int) -> None:
+    """Removes the checkpoints of later rounds, each at once and whole to whoever looks."""
+    for later in rounds_in(directory):
+        if later > round:
+            doomed = directory / f"{later}{LEFT_BY_ORBAX}-removed"
+            os.rename(directory / str(later), doomed)
+            shutil.rmtree(doomed)
 
 
 def save_tree(directory: Path, tree: Any) -> None:

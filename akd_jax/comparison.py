@@ -1,8 +1,9 @@
 """Runs side by side, from what they say of themselves: the seeds of one recipe together, with mean and deviation."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from akd_jax import spread
 
 SCHEMA = 1
 
@@ -38,27 +39,13 @@ def _row(student: str, runs: Sequence[Mapping[str, Any]], split: str) -> dict[st
         "parameters": first["students"][student]["parameters"],
         "seeds": [run["seed"] for run in runs],
         "finished": all(run["finished"] for run in runs),
-        **{when: _spread([run["students"][student][when].get(split, {}) for run in runs]) for when in ("last", "best")},
-        **{key: _mean([run.get(key) for run in runs]) for key in TAKEN},
+        **{
+            when: spread.of_top1([run["students"][student][when].get(split, {}) for run in runs])
+            for when in ("last", "best")
+        },
+        **{key: spread.mean([run.get(key) for run in runs]) for key in TAKEN},
         "devices": sorted({run["device"] for run in runs}),
     }
-
-
-def _spread(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Top-1 of each seed; mean, and deviation (n - 1) of several, of those that are known."""
-    top1 = [measures.get("top1") for measures in measured]
-    known = _known(top1)
-    deviation = statistics.stdev(known) if len(known) > 1 else None
-    return {"top1": top1, "mean": _mean(top1), "deviation": deviation}
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = _known(values)
-    return statistics.mean(known) if known else None
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 def markdown(compared: Mapping[str, Any]) -> str:
@@ -81,8 +68,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         row["student"],
         f"{row['parameters']:,}",
         ", ".join(map(str, row["seeds"])),
-        _percent(row["last"]),
-        _percent(row["best"]),
+        spread.percent(row["last"]),
+        spread.percent(row["best"]),
         "-" if last is None or not known else f"{100 * last / known:.1f} %",
         f"{row['teacher_queries']:,.0f}",
         f"{row['wall_seconds'] / 60:,.1f} min",
@@ -91,11 +78,3 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         "-" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**30:.1f} GiB",
         "; ".join(row["devices"]),
     ]
-
-
-def _percent(spread: Mapping[str, Any]) -> str:
-    """97.50 ± 0.43 %"""
-    if spread["mean"] is None:
-        return "-"
-    deviation = "" if spread["deviation"] is None else f" ± {100 * spread['deviation']:.2f}"
-    return f"{100 * spread['mean']:.2f}{deviation} %"

@@ -87,7 +87,7 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
     seconds = time.monotonic() - started
     for split, measures in measured.items():
         if bad := [key for key, value in measures.items() if value is None]:
-            warn(f"{', '.join(bad)} of {name} on {split} is not finite after round {now.round}")
+            warn(f"{run.label}{', '.join(bad)} of {name} on {split} is not finite after round {now.round}")
     recorder.add(
         metrics.eval_rows(
             measured, student=name, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds
@@ -115,7 +115,7 @@ def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) ->
     )
     for name in collapsed:
         if name not in now.collapsed:
-            warn(f"collapse after round {now.round}: {name} ({collapse.MEANING[name.split()[0]]})")
+            warn(f"{run.label}collapse after round {now.round}: {name} ({collapse.MEANING[name.split()[0]]})")
     return now._replace(generator=measured, collapsed=collapsed)
 
 

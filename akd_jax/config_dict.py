@@ -1,5 +1,6 @@
 """Settings as nested plain values, as config files, command lines and config.json hold them; and their comparison."""
 
+import copy
 import dataclasses
 import difflib
 import typing
@@ -75,3 +76,13 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         elif before != after:
             found[prefix + key] = (before, after)
     return found
+
+
+def with_numbers(config: Any, numbers: Mapping[str, Any]) -> Any:
+    """The settings with these numbers, by full key, which are not checked: they may be traced."""
+    changed = copy.copy(config)
+    for key, number in numbers.items():
+        name, _, rest = key.partition(".")
+        value = with_numbers(getattr(changed, name), {rest: number}) if rest else number
+        object.__setattr__(changed, name, value)  # frozen, as it is again when it is returned
+    return changed

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax import metrics, skips
+from akd_jax import lockstep, metrics, skips
 from akd_jax.compilation import compiled
 from akd_jax.errors import NonFiniteError, warn
 from akd_jax.progress import Progress
@@ -28,16 +28,13 @@ def compile_turns(runs: Sequence[Run], states: Sequence[AKDState]) -> Programs:
 
 
 def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
-    (run,), (state,) = runs, states
-    return compiled(
-        run_rounds_up_to(run.experiment.method.turns[turn].round, run.schedule.rounds_per_epoch),
-        state,
-        run.given,
-        run.game_key,
-        jnp.int32(0),
-        options=run.options,
-        donate=0,
-    )
+    """Of one run, or of several that are played in step."""
+    run, most = runs[0], runs[0].schedule.rounds_per_epoch
+    if len(runs) == 1:
+        rounds, players, own = run_rounds_up_to(run.experiment.method.turns[turn].round, most), states[0], run.game_key
+    else:
+        rounds, players, own = lockstep.rounds_up_to(run, turn, most), tuple(states), lockstep.own(runs)
+    return compiled(rounds, players, run.given, own, jnp.int32(0), options=run.options, donate=0)
 
 
 def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
@@ -47,7 +44,7 @@ def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
     """
     before = jax.tree.map(jnp.copy, seats[0].now.state) if seats[0].run.config.debug_nans else None
     started = time.monotonic()
-    states, played = zip(*_call(program, seats, jnp.int32(dispatch.rounds)), strict=True)
+    states, played = _call(program, seats, jnp.int32(dispatch.rounds))
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
     after = []
@@ -61,10 +58,14 @@ def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
     return after
 
 
-def _call(program: Any, seats: Sequence[Seat], rounds: Array) -> list[tuple[AKDState, Metrics]]:
-    """What comes of each; their states are overwritten."""
-    (seat,) = seats
-    return [program(seat.now.state, seat.run.given, seat.run.game_key, rounds)]
+def _call(program: Any, seats: Sequence[Seat], rounds: Array) -> tuple[Sequence[AKDState], Sequence[Metrics]]:
+    """(states, metrics) of each after so many rounds; the states before are overwritten."""
+    run = seats[0].run
+    if len(seats) == 1:
+        state, played = program(seats[0].now.state, run.given, run.game_key, rounds)
+        return [state], [played]
+    own = lockstep.own([seat.run for seat in seats])
+    return program(tuple(seat.now.state for seat in seats), run.given, own, rounds)
 
 
 def _record(
@@ -106,13 +107,13 @@ def _count(run: Run, now: Progress, kind: Skips, dispatch: Dispatch) -> Progress
     most = run.config.schedule.max_skipped
     if counts.max() >= most:
         raise NonFiniteError(
-            f"{kind.describe(int(np.argmax(counts >= most)), after=after)} is not finite, and {most} such steps in a "
-            f"row had to be left out: lower the learning rates and run again in another --workdir; {run.directory} "
-            "stays as it was last saved, which --force goes on from"
+            f"{run.label}{kind.describe(int(np.argmax(counts >= most)), after=after)} is not finite, and {most} such "
+            f"steps in a row had to be left out: lower the learning rates and run again in another --workdir; "
+            f"{run.directory} stays as it was last saved, which --force goes on from"
         )
     if kind.skipped.any():
         what = kind.describe(int(np.argmax(kind.skipped)), after=after)
-        warn(f"{what} is not finite; {kind.skipped.sum()} of {kind.skipped.size} such steps were left out")
+        warn(f"{run.label}{what} is not finite; {kind.skipped.sum()} of {kind.skipped.size} such steps were left out")
     return now._replace(skipped={**now.skipped, name: int(counts[-1])})
 
 

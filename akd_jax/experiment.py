@@ -112,7 +112,7 @@ def _adversarial(config: Config) -> dict[str, Any]:
     _check_name("adversarial.objective", own.objective, OBJECTIVES)
     _check_name("adversarial.other_player", own.other_player, BATCH_STATS)
     weight = own.diversity_weight
-    penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if weight else {}
+    penalty = {"image_penalty": lambda images: weight * diversity_loss(images)} if _counts(weight) else {}
     return {
         "student_optimizer": partial(_sgd, config.student_optimizer),
         "generator_optimizer": partial(_adam, config.generator_optimizer),
@@ -134,14 +134,14 @@ def _supervised(
     config: Config, task: Task, teacher: Network | None, students: Mapping[str, Network], *, examples: int, **settings
 ) -> Method:
     own, times = config.supervised, config.schedule
-    if not teacher and own.distillation:
+    weight = own.distillation
+    if not teacher and _counts(weight):
         raise InputError(f"supervised.distillation={own.distillation:g}: there is no teacher; give teacher.path, or 0")
     labels = partial(objectives.cross_entropy, smoothing=own.label_smoothing)
     distil = objectives.kl(own.temperature)
-    weight = own.distillation
 
     def loss(target, outputs, classes):
-        if not weight:
+        if not _counts(weight):
             return labels(outputs, classes)
         return (1 - weight) * labels(outputs, classes) + weight * distil(target, outputs)
 
@@ -151,7 +151,7 @@ def _supervised(
             f"of {config.batch_size}: lower either"
         )
     return supervised(
-        teacher if weight else None,
+        teacher if _counts(weight) else None,
         students,
         loss=loss,
         optimizer=partial(_sgd, config.student_optimizer),
@@ -164,6 +164,11 @@ def _supervised(
         average=config.average,
         **settings,
     )
+
+
+def _counts(weight: float | Array) -> bool:
+    """Whether a term of this weight is there; one that is traced, as an input of the program, is none of 0."""
+    return isinstance(weight, Array) or weight > 0
 
 
 def _check_name(key: str, name: str, table: Any) -> None:

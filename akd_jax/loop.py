@@ -9,61 +9,71 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, lessons, progress, signals, teacher_files, workdir
-from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_teacher, say
+from akd_jax import compilation, dispatch, files, lessons, progress, signals, sweep_directory, teacher_files, workdir
+from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_sweep, report_teacher, say
 from akd_jax.conclusion import conclude, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.errors import OutOfMemoryError, StoppedError
 from akd_jax.judge import evaluation
-from akd_jax.resumption import is_reported, where_it_stopped
-from akd_jax.run import prepare
+from akd_jax.resumption import go_back, is_reported, where_they_stopped
 from akd_jax.schedule import next_dispatch
 from akd_jax.seat import Seat, completed, save, settle, taken
+from akd_jax.sweep import is_sweep, members_of
+from akd_jax.sweep_runs import prepare_all
 from akd_jax.trace import Trace
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
-    """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one.
+    """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one; or the games of a sweep,
+    each in a directory of its own there.
 
     dry_run: stops before the first round, with nothing written or downloaded.
     Raises InputError, before anything is written, for settings, a teacher, data or a platform that cannot be used;
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
     """
+    members = members_of(config)
+    sweep_directory.check(config, members, directory)
     compilation.wake(config.compilation.cache)
-    announce(config)
+    announce(config, members)
     with _memory(config):
-        run, state = prepare(config, directory, force=force or dry_run, fetch=not dry_run)
-        introduce(run)
+        runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
+        introduce(runs[0])
         if dry_run:
-            announce_cost(run, dispatch.compile_turns([run], [state]), after=0)
+            announce_cost(runs, dispatch.compile_turns(runs, states), after=0)
             return
-        directory.mkdir(parents=True, exist_ok=True)
-        with signals.awaited() as request, workdir.locked(directory):
-            workdir.check(directory, config, run.digests, force=force)  # another may have begun meanwhile
-            start = progress.fresh(state)
-            del state  # or the first players would lie beside those of a resumed run
-            now, damaged = where_it_stopped(run, start)
-            if now is not start:
-                say(f"resuming from round {now.round}")
-            del start
+        with signals.awaited() as request, sweep_directory.alone(config, members, directory):
+            for run in runs:  # another may have begun meanwhile
+                workdir.check(run.directory, run.config, run.digests, force=force)
+            starts = [progress.fresh(state) for state in states]
+            found = where_they_stopped(runs, starts)
+            resumed = found[0][0] is not starts[0]
+            del states, starts  # or the first players would lie beside those of a resumed run
+            if resumed:
+                say(f"resuming from round {found[0][0].round}")
             # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-            for round in damaged:  # or they would be in the way of those to come
-                files.set_aside(directory / workdir.CHECKPOINTS / f"{round}", directory / workdir.DAMAGED)
-            if is_reported(run, now):
+            for run, (now, damaged) in zip(runs, found, strict=True):
+                go_back(run, now, damaged)
+            if all(is_reported(run, now) for run, (now, _) in zip(runs, found, strict=True)):
                 say("all of it was done before: nothing is played, measured or changed")
             else:
-                files.write_json(directory / workdir.CONFIG, to_dict(config))
-                if run.teacher_info:
-                    teacher_files.write_info(directory, run.teacher_info)
-                if run.lessons_info:
-                    lessons.write_info(directory, run.lessons_info)
+                for run in runs:
+                    files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
+                    if run.teacher_info:
+                        teacher_files.write_info(run.directory, run.teacher_info)
+                    if run.lessons_info:
+                        lessons.write_info(run.directory, run.lessons_info)
                 with ExitStack() as opened:
-                    seats = [taken(run, now, opened)]
-                    del now  # the states are overwritten
+                    seats = [taken(run, now, opened) for run, (now, _) in zip(runs, found, strict=True)]
+                    del found, now  # the states are overwritten
                     _play(seats, directory, request)
-    report_end(run, files.read_json(directory / workdir.SUMMARY))
+            if is_sweep(config):
+                told = sweep_directory.tell(config, members, directory)
+    if is_sweep(config):
+        report_sweep(told, directory)
+    else:
+        report_end(runs[0], files.read_json(directory / workdir.SUMMARY))
 
 
 @contextmanager
@@ -74,10 +84,11 @@ def _memory(config: Config) -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
+        fewer = ", or fewer members of the sweep in another --workdir" if is_sweep(config) else ""
         raise OutOfMemoryError(
             f"out of memory ({str(error).splitlines()[0]:.200}): give a smaller --config.batch_size than "
             f"{config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
-            f"{config.evaluation.batch_size} if it happened while measuring; what was saved is intact"
+            f"{config.evaluation.batch_size} if it happened while measuring{fewer}; what was saved is intact"
         ) from error
 
 
@@ -116,7 +127,7 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
         give_way()
         programs[turn] = dispatch.compile_turn(runs, turn, [seat.now.state for seat in seats])
     give_way()
-    announce_cost(lead, programs, after=seats[0].now.round)
+    announce_cost(runs, programs, after=seats[0].now.round)
     with (
         Trace(directory / workdir.PROFILE, lead.config.profile_dispatches) as trace,
         tqdm(total=schedule.rounds, initial=seats[0].now.round, unit="round", disable=None) as bar,

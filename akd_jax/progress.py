@@ -1,5 +1,6 @@
 """What changes while a run goes on; all of it is in every checkpoint."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -97,15 +98,16 @@ def save(checkpoints: Checkpoints, progress: Progress) -> None:
     checkpoints.save(progress.round, _arrays(progress), plain | {"best": best})
 
 
-def newest(directory: Path, like: Progress) -> tuple[Progress | None, list[int]]:
+def newest(directory: Path, like: Progress, *, upto: float = math.inf) -> tuple[Progress | None, list[int]]:
     """(the newest progress saved there that is undamaged, placed like `like`; the rounds of the damaged ones after it).
 
-    None where none has been saved. A warning names each damaged one; they stay where they are.
+    None where none has been saved. A warning names each damaged one; they stay where they are. What is of a later round
+    than `upto` is not looked at.
     Raises SavedStateError where all are damaged, InputError where one is of other networks or another version.
     """
     damaged = {}
     with Checkpoints(directory, keep=None) as checkpoints:
-        for round in checkpoints.steps():
+        for round in (round for round in checkpoints.steps() if round <= upto):
             try:
                 arrays, meta = checkpoints.restore(round, _arrays(like))
             except SavedStateError as error:

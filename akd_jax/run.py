@@ -1,6 +1,7 @@
 """One run's fixed facts, gathered and checked before anything is written or slow."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +13,14 @@ from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.data import Splits
 from akd_jax.errors import DataMissing, InputError
-from akd_jax.experiment import Experiment, build, draws, initial_state, starting_from
+from akd_jax.experiment import Experiment, build, draws, initial_state, method_of, starting_from
 from akd_jax.flops import count_flops
 from akd_jax.lessons import LessonsInfo
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
-from akd_jax.types import AKDState, Array, Lessons, Variables
+from akd_jax.types import AKDState, Array, Lessons, Method, Variables
 
 
 class Held(NamedTuple):
@@ -30,13 +31,24 @@ class Held(NamedTuple):
     missing: str = ""
 
 
+class Keys(NamedTuple):
+    """Of a run's seed: of its first players; of the order of the images that it learns from, None in a game; of its
+    rounds; of what is drawn to be looked at.
+    """
+
+    players: Array
+    order: Array | None
+    game: Array
+    sample: Array
+
+
 class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
     task: what its networks see and say. teacher_info: None where it has no teacher. lessons_info: of the images that it
     learns from, None where it learns from none. given: what its rounds are given (see `Step`); teacher_variables: those
     among it, as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one round.
-    parameters: student -> how many. options: of its programs.
+    parameters: student -> how many. options: of its programs. member: its name in a sweep, "" by itself.
     """
 
     config: Config
@@ -54,6 +66,12 @@ class Run(NamedTuple):
     options: Options
     game_key: Array
     sample_key: Array
+    member: str = ""
+
+    @property
+    def examples(self) -> int:
+        """Labelled images to learn from."""
+        return self.lessons_info.images if self.lessons_info else 0
 
     @property
     def digests(self) -> dict[str, str]:
@@ -64,11 +82,19 @@ class Run(NamedTuple):
         """Floating-point operations of the run's first `rounds` rounds."""
         return sum(count * self.flops[turn] for turn, count in rounds_by_turn(self.schedule, rounds).items())
 
+    @property
+    def label(self) -> str:
+        """What tells its lines from those of other members of a sweep."""
+        return f"{self.member}: " if self.member else ""
 
-def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tuple[Run, AKDState]:
+
+def prepare(
+    config: Config, directory: Path, *, force: bool, fetch: bool, others: Sequence[Path] = ()
+) -> tuple[Run, AKDState]:
     """(the run, its first state). Raises InputError for settings, a teacher or data that cannot be used.
 
-    fetch: may download and prepare data that are not there.
+    fetch: may download and prepare data that are not there. others: directories of those that are played in step with
+    it, so that all begin afresh where one of them does.
     """
     options = compilation.options(config.compilation.options)
     if config.tensorboard:
@@ -80,17 +106,16 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
     examples = lessons_info.images if lessons_info else 0
     experiment = build(config, task, teacher=info and info.arch, examples=examples)
     workdir.check(directory, config, _digests(info, lessons_info), force=force)
-    begins = latest_in(directory / workdir.CHECKPOINTS) is None
+    begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
     starts = _load_starts(config, task) if begins else {}
     held = _load_images(config, task, fetch=fetch)
 
     teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
-    init_key, game_key, sample_key = jax.random.split(jax.random.key(config.seed), 3)
+    keys = keys_of(config)
     given = teacher_variables
     if learns:
-        order_key, game_key = jax.random.split(game_key)
-        given = Lessons(*jax.device_put((images.images, images.labels)), order_key, teacher_variables)
-    state = starting_from(initial_state(experiment, init_key), starts)
+        given = Lessons(*jax.device_put((images.images, images.labels)), keys.order, teacher_variables)
+    state = starting_from(initial_state(experiment, keys.players), starts)
     turns = experiment.method.turns
     times = config.schedule
     run = Run(
@@ -105,18 +130,31 @@ def prepare(config: Config, directory: Path, *, force: bool, fetch: bool) -> tup
         schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
-        flops={name: count_flops(turn.round, state, given, game_key) for name, turn in turns.items()},
+        flops={name: count_flops(turn.round, state, given, keys.game) for name, turn in turns.items()},
         options=options,
-        game_key=game_key,
-        sample_key=sample_key,
+        game_key=keys.game,
+        sample_key=keys.sample,
     )
     return run, state
+
+
+def method_with(run: Run, config: Config) -> Method:
+    """The method of these settings, played by the run's networks."""
+    nets = run.experiment
+    return method_of(config, nets.teacher, nets.students, nets.generator, task=run.task, examples=run.examples)
 
 
 def _digests(teacher: TeacherInfo | None, images: LessonsInfo | None) -> dict[str, str]:
     """Of what a run is given and its checkpoints do not hold, by the file of its directory that records it."""
     records = {workdir.TEACHER: teacher, workdir.LESSONS: images}
     return {file: record.digest for file, record in records.items() if record}
+
+
+def keys_of(config: Config) -> Keys:
+    init, game, sample = jax.random.split(jax.random.key(config.seed), 3)
+    if draws(config):
+        return Keys(init, None, game, sample)
+    return Keys(init, *jax.random.split(game), sample)
 
 
 def _load_images(config: Config, task: Task, *, fetch: bool) -> Held:

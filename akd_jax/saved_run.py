@@ -31,6 +31,11 @@ class SavedRun(NamedTuple):
 
 def describe(directory: Path) -> tuple[Config, Task, TeacherInfo | None]:
     """A run's settings, its task, and its teacher's record if it has one. Raises InputError where there is no run."""
+    if (directory / workdir.SWEEP).is_file():
+        first = next(iter(files.read_json(directory / workdir.SWEEP)["members"]))
+        raise InputError(
+            f"{directory} is a sweep: give the directory of one of its members, such as {directory / first}"
+        )
     if not (directory / workdir.CONFIG).is_file():
         raise InputError(f"{directory} is no run: give a directory that akd-train (scripts/train.py) wrote")
     config = from_dict(files.read_json(directory / workdir.CONFIG))

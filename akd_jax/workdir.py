@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
 TEACHER, LESSONS, CURVES, SUMMARY = "teacher.json", "lessons.json", "curves.png", "summary.json"
 CHECKPOINTS, SAMPLES, TENSORBOARD, PROFILE = "checkpoints", "samples", "tensorboard", "profile"
 DAMAGED, LOCK = "checkpoints_damaged", ".lock"
+SWEEP = "sweep.json"  # in the directory of a sweep, which has one of a run for each of its members
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 
@@ -93,6 +94,29 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
         if EPOCHS in refused:
             text += f"; {EPOCHS} may be raised where both learning rates are constant, and not otherwise"
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
+
+
+def check_sweep(directory: Path, members: Mapping[str, Any]) -> None:
+    """Raises InputError where `directory` cannot be written, or holds something else than a sweep of these members.
+
+    members: as sweep.json has them.
+    """
+    check_writable(directory, "--workdir")
+    if (directory / SWEEP).exists():
+        held = files.read_json(directory / SWEEP).get("members")
+        if held != members:
+            raise InputError(
+                f"{directory} holds a sweep of other members ({_brief(held)}; now {_brief(members)}), and nobody can "
+                "join or leave it: take another --workdir"
+            )
+    elif others := [path.name for path in directory.glob("*") if not path.name.startswith(".")]:
+        raise InputError(f"{directory} is no sweep, and not empty ({others[0]}, ...): give another --workdir")
+
+
+def _brief(members: Iterable[str] | None) -> str:
+    """Their number, the first and the last of them."""
+    names = list(members or [])
+    return f"{len(names)}: {names[0]} ... {names[-1]}" if len(names) > 1 else ", ".join(names) or "none"
 
 
 def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from akd_jax import dispatch, loop
+from akd_jax import dispatch, loop, sweep_runs
 from akd_jax.cli.config_files import ConfigParser
 from akd_jax.config_dict import from_dict
 from akd_jax.judge import evaluation
 from akd_jax.methods import METHODS
 from akd_jax.run import prepare
+from akd_jax.sweep import members_of
 
 PLAYED = tuple(next(name for name in METHODS if METHODS[name] is each) for each in dict.fromkeys(METHODS.values()))
 """Every method under its first name; several may stand for one."""
@@ -32,28 +33,39 @@ TINY = {
 }
 
 
+def tiny(settings=()):
+    """The config with these settings, full keys, beside TINY."""
+    values = ConfigParser("config").parse("akd:digits")
+    values.update_from_flattened_dict(TINY | LEARNING | dict(settings))
+    return from_dict(values.to_dict())
+
+
 class Stage:
-    """settings: full keys, beside TINY."""
+    """settings: full keys, beside TINY. Those of a sweep make a stage for all its members together."""
 
     def __init__(self, directory, settings=()):
-        values = ConfigParser("config").parse("akd:digits")
-        values.update_from_flattened_dict(TINY | LEARNING | dict(settings))
-        self.config = from_dict(values.to_dict())
-        self._run, self._state = prepare(self.config, directory, force=False, fetch=False)
-        self._programs = dispatch.compile_turns([self._run], [self._state])
+        self.config = tiny(settings)
+        self._run, self._state = prepare(members_of(self.config)[0].config, directory, force=False, fetch=False)
+        self._programs = {}
         self._judges = evaluation(self._run)
 
     def train(self, directory, *, play=dispatch.play, judges=None, **schedule):
         """`loop.train`, with a dispatch and with judges of the test's own."""
         config = dataclasses.replace(self.config, schedule=dataclasses.replace(self.config.schedule, **schedule))
+        compile_turn = dispatch.compile_turn
 
         def prepared(config, directory, **_):
             return self._run._replace(config=config, directory=directory), jax.tree.map(jnp.copy, self._state)
 
+        def compiled(runs, turn, states):
+            if turn not in self._programs:
+                self._programs[turn] = compile_turn(runs, turn, states)
+            return self._programs[turn]
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "prepare", prepared)
+            patch.setattr(sweep_runs, "prepare", prepared)
             patch.setattr(loop, "evaluation", lambda run: self._judges._replace(**judges or {}))
-            patch.setattr(dispatch, "compile_turn", lambda runs, turn, states: self._programs[turn])
+            patch.setattr(dispatch, "compile_turn", compiled)
             patch.setattr(dispatch, "play", play)
             loop.train(config, directory)
 

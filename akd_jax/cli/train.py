@@ -32,7 +32,8 @@ def train_as_told(
     check: Callable[[Config], None] = lambda config: None,
     then: Callable[[Path], None] = lambda directory: None,
 ) -> None:
-    """Trains what the command line says. check: refuses a config; then: what follows in the run's directory at its end.
+    """Trains what the command line says. check: refuses a config; then: what follows in each run's directory at its
+    end.
 
     Raises what `loop.train` raises, and InputError for a command line that cannot be used.
     """
@@ -54,11 +55,14 @@ def train_as_told(
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
     if not values.dry_run:
         workdir.check_unused(directory)
-    from akd_jax.loop import train  # after the command line is known to be right: importing takes seconds
+    # After the command line is known to be right: importing takes seconds.
+    from akd_jax.loop import train
+    from akd_jax.sweep import members_of
 
     train(config, directory, force=values.force, dry_run=values.dry_run)
     if not values.dry_run:
-        then(directory)
+        for member in members_of(config):
+            then(directory / member.name)
 
 
 def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:

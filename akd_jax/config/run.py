@@ -22,6 +22,8 @@ class Config:
     average: decay of a moving average of each student's weights, which is then what is measured and exported; 0 for
       none. The supervised method has it.
     tensorboard: whether the metrics go to TensorBoard's events too.
+    num_seeds, sweep: more than one run: so many seeds from `seed` on, and all combinations of numbers that are given
+      for other settings, as "NAME=NUMBER,NUMBER,..." each; akd_jax/sweep.py says for which.
     debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
       one that gave NaN first. Needs memory for a second copy of the players.
     profile_dispatches: so many dispatches after the first are traced by jax.profiler.
@@ -35,6 +37,8 @@ class Config:
     student_weights: tuple[str, ...] = ()
     method: str = "akd"
     seed: int = 0
+    num_seeds: int = 1
+    sweep: tuple[str, ...] = ()
     batch_size: int = 256
     image_size: int = 32
     dtype: str = "float32"
@@ -53,7 +57,7 @@ class Config:
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
 
     def __post_init__(self):
-        check_counts(self, "batch_size", "samples", "sample_every_epochs")
+        check_counts(self, "batch_size", "samples", "sample_every_epochs", "num_seeds")
         check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
         check("profile_dispatches", self.profile_dispatches, self.profile_dispatches >= 0, "a whole number, at least 0")
         check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")

@@ -62,15 +62,15 @@ def first_row(process, directory):
 
 @pytest.fixture(scope="module")
 def start():
-    """(directory, *flags, game=flags) -> a process that trains there, and has begun to."""
+    """(directory, *flags, game=flags, run=member of a sweep) -> a process that trains there, and has begun to."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["akd_jax.loop"])
 
-    def start(directory, *flags, game=GAMES[0]):
+    def start(directory, *flags, game=GAMES[0], run="."):
         arguments = (jax.config.jax_compilation_cache_dir, *game, *flags, "--workdir", directory)
         process = processes.Process(target=play, args=arguments)
         process.start()
-        first_row(process, directory)
+        first_row(process, directory / run)
         return process
 
     return start
@@ -176,3 +176,30 @@ def test_a_kill_between_the_last_checkpoint_and_its_reports(run, copy):
         (copy / name).unlink()
     assert status(train, *TINY, "--workdir", copy) == 0
     assert contents(copy) == contents(run)
+
+
+SWEEP = (*GAMES[0], "--config.num_seeds=3", "--config.schedule.save_minutes=0.0")
+MEMBERS = ("seed_0", "seed_1", "seed_2")
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_at_random_moments(start, tmp_path):
+    """While one member is saved and the other is not, among them."""
+    wanted, killed, draw = tmp_path / "whole", tmp_path / "killed", random.Random(0)
+    process, began = start(wanted, game=SWEEP, run=MEMBERS[-1]), time.monotonic()
+    process.join()
+    took = time.monotonic() - began
+    assert process.exitcode == 0
+    for _ in range(3):
+        process = start(killed, game=SWEEP, run=MEMBERS[-1])
+        time.sleep(draw.uniform(0, took / 4))
+        process.kill()
+        process.join()
+        assert process.exitcode == -9
+    process = start(killed, game=SWEEP, run=MEMBERS[-1])
+    process.join()
+    assert process.exitcode == 0
+    assert names(killed) == names(wanted)
+    for member in MEMBERS:
+        assert_same_result(wanted / member, killed / member)
+        assert names(killed / member) == names(wanted / member)

@@ -11,7 +11,7 @@ import pytest
 from commands import CHECKPOINT, GAME, STUDENT, TINY, contents, lose_data, status
 from PIL import Image
 
-from akd_jax import dispatch, loop, metrics, progress
+from akd_jax import dispatch, metrics, progress, sweep_runs
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
@@ -205,6 +205,6 @@ def test_too_little_memory_for_the_networks(monkeypatch, capsys):
     def full(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 2 GiB")
 
-    monkeypatch.setattr(loop, "prepare", full)
+    monkeypatch.setattr(sweep_runs, "prepare", full)
     assert status(train, *TINY) == 1
     assert "give a smaller --config.batch_size than 8" in capsys.readouterr().err

@@ -89,6 +89,15 @@ def test_once_more_changes_nothing_but_writes_it_again(trained, capsys):
     assert kept == {path: before[path] for path in kept} and len(kept) > 8
 
 
+def test_each_member_of_a_sweep_leaves_one(tmp_path, monkeypatch):
+    """Once all have been trained."""
+    happened = []
+    monkeypatch.setattr("akd_jax.loop.train", lambda config, directory, **_: happened.append(directory))
+    monkeypatch.setattr("akd_jax.graduation.graduate", happened.append)
+    assert status(train_teacher, *TEACHER, "--config.num_seeds=2", "--workdir", tmp_path) == 0
+    assert happened == [tmp_path, tmp_path / "seed_0", tmp_path / "seed_1"]
+
+
 def test_a_student_learns_from_it_and_from_images(trained, tmp_path):
     """Ordinary distillation, and the data-free game."""
     distilled = (*TEACHER, f"--config.teacher.path={trained / 'teacher'}", "--config.supervised.distillation=0.9")

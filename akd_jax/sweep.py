@@ -1,0 +1,116 @@
+"""A sweep: the same game with several seeds, and with several numbers that change no shape."""
+
+import itertools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from akd_jax.config import Config, ConfigError
+from akd_jax.config_dict import from_dict, to_dict
+from akd_jax.experiment import draws
+
+SWEEPABLE = (
+    "student_optimizer.learning_rate",
+    "student_optimizer.final",
+    "student_optimizer.momentum",
+    "student_optimizer.weight_decay",
+    "generator_optimizer.learning_rate",
+    "generator_optimizer.final",
+    "generator_optimizer.beta1",
+    "generator_optimizer.beta2",
+    "adversarial.temperature",
+    "adversarial.diversity_weight",
+    "supervised.label_smoothing",
+    "supervised.distillation",
+    "supervised.temperature",
+)
+"""What one program can take as an input; other settings are part of it, or of what is measured."""
+
+TERMS = ("adversarial.diversity_weight", "supervised.distillation")  # whose weight 0 leaves them out of the program
+
+LONGEST_NAME = 255  # of a directory, on the usual file systems
+
+
+class Member(NamedTuple):
+    """name: of its directory in the sweep's. settings: full key -> its number of those that are swept. config: its own,
+    that of an ordinary run.
+    """
+
+    name: str
+    settings: Mapping[str, float]
+    config: Config
+
+
+def is_sweep(config: Config) -> bool:
+    return config.num_seeds > 1 or bool(config.sweep)
+
+
+def members_of(config: Config) -> list[Member]:
+    """Every combination of the swept settings with every seed, the seeds of one combination side by side.
+
+    A run by itself is its only member, without a name. Raises ConfigError for what cannot be swept, and for settings
+    that no sweep can be played with.
+    """
+    if not is_sweep(config):
+        return [Member("", {}, config)]
+    _check_playable(config)
+    axes: dict[str, tuple[float, ...]] = {}
+    for text in config.sweep:
+        key, numbers = _axis(config, text)
+        if key in axes:
+            raise ConfigError(f"sweep: {key} is given twice: give all its numbers at once")
+        axes[key] = numbers
+    found = []
+    for numbers in itertools.product(*axes.values()):
+        settings = dict(zip(axes, numbers, strict=True))
+        for seed in range(config.seed, config.seed + config.num_seeds):
+            name = ",".join([*(f"{key}={number!r}" for key, number in settings.items()), f"seed_{seed}"])
+            if len(name) > LONGEST_NAME:
+                raise ConfigError(
+                    f"sweep: fewer settings at once, for each member has a directory whose name has all of them, and "
+                    f"{len(name)} characters are too many"
+                )
+            found.append(Member(name, settings, _config_of(config, settings, seed)))
+    return found
+
+
+def _check_playable(config: Config) -> None:
+    """Members are played in step, so none may end before the others."""
+    for key, value, wanted in (
+        ("schedule.patience", config.schedule.patience, "0"),
+        ("collapse.stop", config.collapse.stop, "false"),
+        ("debug_nans", config.debug_nans, "false"),
+    ):
+        if value:
+            raise ConfigError(f"{key}={value!r}: must be {wanted} in a sweep, whose members are played in step")
+
+
+def _axis(config: Config, text: str) -> tuple[str, tuple[float, ...]]:
+    """ "adversarial.temperature=2,4" -> (the key, its numbers)."""
+    key, _, values = text.partition("=")
+    if key not in SWEEPABLE:
+        raise ConfigError(f"sweep={text!r}: {key} cannot be swept; what can be: {', '.join(SWEEPABLE)}")
+    try:
+        numbers = tuple(float(value) for value in values.split(","))
+    except ValueError:
+        raise ConfigError(f"sweep={text!r}: must be {key}=NUMBER,NUMBER,...") from None
+    if not _takes_part(config, key):
+        raise ConfigError(f"sweep={text!r}: {key} has no part in {config.method}")
+    if key in TERMS and 0 in numbers:
+        raise ConfigError(f"sweep={text!r}: 0 leaves the term out, which is another program: play it by itself")
+    if len(set(numbers)) < len(numbers):
+        raise ConfigError(f"sweep={text!r}: must have each number once")
+    return key, numbers
+
+
+def _takes_part(config: Config, key: str) -> bool:
+    """Whether the config's method has this setting."""
+    group = key.split(".")[0]
+    return group == "student_optimizer" or (group == "supervised") != draws(config)
+
+
+def _config_of(config: Config, settings: Mapping[str, float], seed: int) -> Config:
+    values = to_dict(config) | {"seed": seed, "num_seeds": 1, "sweep": ()}
+    for key, number in settings.items():
+        group, name = key.split(".")
+        values[group][name] = number
+    return from_dict(values)

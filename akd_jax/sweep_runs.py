@@ -1,0 +1,49 @@
+"""The runs of a sweep: what all have is prepared once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from akd_jax import workdir
+from akd_jax.config import Config
+from akd_jax.experiment import initial_state, starting_from
+from akd_jax.run import Run, keys_of, method_with, prepare
+from akd_jax.sweep import Member
+from akd_jax.types import AKDState
+
+
+def prepare_all(
+    members: Sequence[Member], directory: Path, *, force: bool, fetch: bool
+) -> tuple[list[Run], list[AKDState]]:
+    """Each member's run in its part of `directory`, and its first state. Raises as `prepare`."""
+    first, *others = members
+    places = [directory / member.name for member in others]
+    run, state = prepare(first.config, directory / first.name, force=force, fetch=fetch, others=places)
+    runs, states = [run._replace(member=first.name)], [state]
+    for member, place in zip(others, places, strict=True):
+        workdir.check(place, member.config, run.digests, force=force)
+        another, begun = beside(run, state, member.config)
+        runs.append(another._replace(directory=place, member=member.name))
+        states.append(begun)
+    return runs, states
+
+
+def beside(run: Run, state: AKDState, config: Config) -> tuple[Run, AKDState]:
+    """Another run of the same networks, teacher and images as `prepare` gave, with its first state.
+
+    config: differs from the run's in seed and in numbers that change no shape. state: the first of `run`.
+    """
+    keys = keys_of(config)
+    given = zip(config.students, config.student_weights, strict=False)
+    starts = {name: jax.tree.map(jnp.copy, state.students[name].variables) for name, path in given if path}
+    another = run._replace(
+        config=config,
+        given=run.given.replace(order=keys.order) if run.lessons_info else run.given,
+        experiment=run.experiment._replace(method=method_with(run, config)),
+        game_key=keys.game,
+        sample_key=keys.sample,
+    )
+    # By the first one's method, which is compiled; what differs moves players and does not make them.
+    return another, starting_from(initial_state(run.experiment, keys.players), starts)
