@@ -27,7 +27,7 @@ class Own(NamedTuple):
 
 def own(runs: Sequence[Run]) -> Own:
     first = to_dict(runs[0].config)
-    differing = sorted({key for run in runs for key in differences(first, to_dict(run.config))} - {"seed"})
+    differing = sorted({key for run in runs for key in differences(first, to_dict(run.config))} - {"name", "seed"})
     numbers = {key: [reduce(getattr, key.split("."), run.config) for run in runs] for key in differing}
     return Own(
         keys=jnp.stack([run.game_key for run in runs]),

@@ -78,7 +78,10 @@ OBJECTIVES: dict[str, Callable[[float], Objective]] = {
     "log_l1": lambda temperature: adversarial(l1, log_l1),
     "mse": lambda temperature: adversarial(mse),
 }
-"""name -> (temperature) -> Objective; only "kl" has use for a temperature."""
+"""name -> (temperature) -> Objective."""
+
+TEMPERED = ("kl",)
+"""Those that have use for a temperature."""
 
 
 def _difference(teacher: Outputs, student: Outputs) -> Array:

@@ -1,29 +1,41 @@
 """A sweep: the same game with several seeds, and with several numbers that change no shape."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from akd_jax.config import Config, ConfigError
 from akd_jax.config_dict import from_dict, to_dict
 from akd_jax.experiment import draws
+from akd_jax.objectives import TEMPERED
 
-SWEEPABLE = (
-    "student_optimizer.learning_rate",
-    "student_optimizer.final",
-    "student_optimizer.momentum",
-    "student_optimizer.weight_decay",
-    "generator_optimizer.learning_rate",
-    "generator_optimizer.final",
-    "generator_optimizer.beta1",
-    "generator_optimizer.beta2",
-    "adversarial.temperature",
-    "adversarial.diversity_weight",
-    "supervised.label_smoothing",
-    "supervised.distillation",
-    "supervised.temperature",
-)
-"""What one program can take as an input; other settings are part of it, or of what is measured."""
+
+def _always(config: Config) -> bool:
+    return True
+
+
+def _learns(config: Config) -> bool:
+    return not draws(config)
+
+
+SWEEPABLE: dict[str, Callable[[Config], bool]] = {
+    "student_optimizer.learning_rate": _always,
+    "student_optimizer.final": lambda config: config.student_optimizer.schedule == "cosine",
+    "student_optimizer.momentum": _always,
+    "student_optimizer.weight_decay": _always,
+    "generator_optimizer.learning_rate": draws,
+    "generator_optimizer.final": lambda config: draws(config) and config.generator_optimizer.schedule == "cosine",
+    "generator_optimizer.beta1": draws,
+    "generator_optimizer.beta2": draws,
+    "adversarial.temperature": lambda config: draws(config) and config.adversarial.objective in TEMPERED,
+    "adversarial.diversity_weight": draws,
+    "supervised.label_smoothing": _learns,
+    "supervised.distillation": _learns,
+    "supervised.temperature": lambda config: _learns(config) and config.supervised.distillation > 0,
+}
+"""What one program can take as an input -> whether these settings have a use for it. Others are part of the program, or
+of what is measured.
+"""
 
 TERMS = ("adversarial.diversity_weight", "supervised.distillation")  # whose weight 0 leaves them out of the program
 
@@ -55,7 +67,7 @@ def members_of(config: Config) -> list[Member]:
     _check_playable(config)
     axes: dict[str, tuple[float, ...]] = {}
     for text in config.sweep:
-        key, numbers = _axis(config, text)
+        key, numbers = _axis(text)
         if key in axes:
             raise ConfigError(f"sweep: {key} is given twice: give all its numbers at once")
         axes[key] = numbers
@@ -70,6 +82,9 @@ def members_of(config: Config) -> list[Member]:
                     f"{len(name)} characters are too many"
                 )
             found.append(Member(name, settings, _config_of(config, settings, seed)))
+    for key in axes:
+        if not SWEEPABLE[key](found[0].config):
+            raise ConfigError(f"sweep: {key} has no part in {config.name}, as it is set")
     return found
 
 
@@ -84,7 +99,7 @@ def _check_playable(config: Config) -> None:
             raise ConfigError(f"{key}={value!r}: must be {wanted} in a sweep, whose members are played in step")
 
 
-def _axis(config: Config, text: str) -> tuple[str, tuple[float, ...]]:
+def _axis(text: str) -> tuple[str, tuple[float, ...]]:
     """ "adversarial.temperature=2,4" -> (the key, its numbers)."""
     key, _, values = text.partition("=")
     if key not in SWEEPABLE:
@@ -93,8 +108,6 @@ def _axis(config: Config, text: str) -> tuple[str, tuple[float, ...]]:
         numbers = tuple(float(value) for value in values.split(","))
     except ValueError:
         raise ConfigError(f"sweep={text!r}: must be {key}=NUMBER,NUMBER,...") from None
-    if not _takes_part(config, key):
-        raise ConfigError(f"sweep={text!r}: {key} has no part in {config.method}")
     if key in TERMS and 0 in numbers:
         raise ConfigError(f"sweep={text!r}: 0 leaves the term out, which is another program: play it by itself")
     if len(set(numbers)) < len(numbers):
@@ -102,14 +115,10 @@ def _axis(config: Config, text: str) -> tuple[str, tuple[float, ...]]:
     return key, numbers
 
 
-def _takes_part(config: Config, key: str) -> bool:
-    """Whether the config's method has this setting."""
-    group = key.split(".")[0]
-    return group == "student_optimizer" or (group == "supervised") != draws(config)
-
-
 def _config_of(config: Config, settings: Mapping[str, float], seed: int) -> Config:
-    values = to_dict(config) | {"seed": seed, "num_seeds": 1, "sweep": ()}
+    """Named after its settings, so that only seeds of the same are taken together later."""
+    named = "".join(f", {key}={number!r}" for key, number in settings.items())
+    values = to_dict(config) | {"name": config.name + named, "seed": seed, "num_seeds": 1, "sweep": ()}
     for key, number in settings.items():
         group, name = key.split(".")
         values[group][name] = number

@@ -54,7 +54,7 @@ ARROWS = {
     "report": "files metrics",
     "workdir": "config config_dict errors files",
     "lessons": "config data digest errors files task workdir",
-    "sweep": "config config_dict experiment",
+    "sweep": "config config_dict experiment objectives",
     "sweep_results": "spread sweep",
     "sweep_directory": "config files sweep sweep_results workdir",
     "progress": "checkpoint errors evaluate types",

@@ -50,12 +50,16 @@ def test_every_combination_with_every_seed():
             f"seed_{member.config.seed}"
         )
         assert optimizer.momentum == 0.9 and not is_sweep(member.config)
+        assert member.config.name == (
+            f"akd:digits, student_optimizer.learning_rate={optimizer.learning_rate}, adversarial.diversity_weight=0.001"
+        )
 
 
 @pytest.mark.parametrize("key", SWEEPABLE)
 def test_everything_that_can_be_swept_is_a_number_of_the_settings(key):
     method = "supervised" if key.startswith("supervised.") else "akd"
-    (member,) = members_of(config(method=method, sweep=(f"{key}=0.5",)))
+    used = {"adversarial.objective": "kl", "supervised.distillation": 0.5}
+    (member,) = members_of(config(method=method, **used, sweep=(f"{key}=0.5",)))
     group, name = key.split(".")
     assert to_dict(member.config)[group][name] == 0.5
 
@@ -71,8 +75,17 @@ def test_everything_that_can_be_swept_is_a_number_of_the_settings(key):
         ({"sweep": ("student_optimizer.momentum=0.5,1",)}, "student_optimizer.momentum=1.0: must be in [0, 1)"),
         ({"sweep": ("adversarial.temperature=nan",)}, "adversarial.temperature=nan: must be a finite number above 0"),
         ({"sweep": tuple(f"{key}=0.5" for key in SWEEPABLE if "supervised" not in key)}, "characters are too many"),
-        ({"sweep": ("supervised.temperature=1,2",)}, "supervised.temperature has no part in akd"),
-        ({"sweep": ("adversarial.temperature=1,2",), "method": "supervised"}, "temperature has no part in supervised"),
+        ({"sweep": ("supervised.label_smoothing=0.1,0.2",)}, "supervised.label_smoothing has no part in akd"),
+        ({"sweep": ("generator_optimizer.beta1=0.5,0.9",), "method": "supervised"}, "beta1 has no part in akd:digits"),
+        (
+            {"sweep": ("adversarial.temperature=1,2",)},
+            "adversarial.temperature has no part in akd:digits, as it is set",
+        ),
+        ({"sweep": ("supervised.temperature=1,2",), "method": "supervised"}, "supervised.temperature has no part in"),
+        (
+            {"sweep": ("student_optimizer.final=0.1,0.2",), "student_optimizer.schedule": "constant"},
+            "student_optimizer.final has no part in",
+        ),
         ({"sweep": ("adversarial.diversity_weight=0,1",)}, "0 leaves the term out, which is another program"),
         ({"num_seeds": 2, "seed": 2**32 - 1}, "seed=4294967296: must be in 0 ... 2**32 - 1"),
         ({"num_seeds": 2, "schedule.patience": 3}, "schedule.patience=3: must be 0 in a sweep"),
