@@ -55,11 +55,11 @@ def default(name: str) -> Path:
 
 
 def newest() -> Path:
-    """The newest run under runs/. Raises InputError if there is none."""
-    runs = [path.parent for path in RUNS.glob(f"*/{CONFIG}")]
-    if not runs:
+    """The newest run, or sweep, under runs/. Raises InputError if there is none."""
+    records = [path for name in (CONFIG, SWEEP) for path in RUNS.glob(f"*/{name}")]
+    if not records:
         raise InputError(f"no run in {RUNS}/: train one first, or give --workdir")
-    return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime)
+    return max(records, key=lambda record: record.stat().st_mtime).parent
 
 
 def check(directory: Path, config: Config, digests: Mapping[str, str], *, force: bool) -> None:
@@ -108,6 +108,12 @@ def check_sweep(directory: Path, members: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{directory} holds a sweep of other members ({_brief(held)}; now {_brief(members)}), and nobody can "
                 "join or leave it: take another --workdir"
+            )
+        lost = [name for name in members if not (directory / name / CONFIG).exists()]
+        if lost and any(directory.glob(f"*/{CHECKPOINTS}/*")):
+            raise InputError(
+                f"{directory} is a damaged sweep: {lost[0]}, which has played with the others, is gone; put it back, "
+                "or take another --workdir"
             )
     elif others := [path.name for path in directory.glob("*") if not path.name.startswith(".")]:
         raise InputError(f"{directory} is no sweep, and not empty ({others[0]}, ...): give another --workdir")

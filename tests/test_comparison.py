@@ -66,6 +66,22 @@ def test_from_directories_to_a_report(tmp_path, capsys):
     }  # fmt: skip
 
 
+def test_sweeps_are_found_and_kept_apart(tmp_path, capsys):
+    for sweep, rate in (("slow", 0.1), ("fast", 0.2)):
+        for seed in (0, 1):
+            member = tmp_path / "runs" / sweep / f"seed_{seed}"
+            member.mkdir(parents=True)
+            (member / "summary.json").write_text(json.dumps(summary(seed, rate, config=f"akd, rate={rate}")))
+        (tmp_path / "runs" / sweep / "sweep.json").write_text("{}")
+    out = tmp_path / "report"
+    for runs in ([tmp_path / "runs"], [tmp_path / "runs" / "slow", tmp_path / "runs" / "fast"]):
+        assert status(compare, *runs, "--out", out) == 0
+        told = capsys.readouterr().out
+        assert "| akd, rate=0.1 | resnet20, 80.00 % | small | 1,000 | 0, 1 | 10.00 ± 0.00 % |" in told
+        assert "| akd, rate=0.2 | resnet20, 80.00 % | small | 1,000 | 0, 1 | 20.00 ± 0.00 % |" in told
+        assert (out / "fast" / "seed_1" / "summary.json").exists()
+
+
 def test_two_runs_of_one_name_are_not_written_over_each_other(tmp_path, capsys):
     for parent in ("a", "b"):
         (tmp_path / parent / "run").mkdir(parents=True)

@@ -2,19 +2,20 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import signal
 
 import pytest
 from commands import contents
 from damage import DAMAGES
-from outcomes import assert_same_result, names
+from outcomes import assert_same_result, names, rows
 from stage import Stage
 from test_survival import PlainStop, ending_with, plain_stop
 
 from akd_jax import loop, progress, report, saved_run, workdir
 from akd_jax.checkpoint import rounds_in
-from akd_jax.errors import InputError, SavedStateError, StoppedError
+from akd_jax.errors import InputError, NonFiniteError, SavedStateError, StoppedError
 
 MEMBERS = ("seed_0", "seed_1")
 LEARNING = {"method": "supervised", "teacher.path": "", "supervised.distillation": 0.0}  # the quickest to play
@@ -165,6 +166,15 @@ def test_a_members_damaged_checkpoint_takes_all_back(stage, uninterrupted, copy,
 def test_a_member_that_is_gone_is_no_reason_to_begin_anew(stage, copy):
     shutil.rmtree(copy / "seed_1")
     before = contents(copy)
+    with pytest.raises(InputError, match=r"damaged sweep: seed_1, which has played with the others, is gone"):
+        stage.train(copy)
+    assert contents(copy) == before and not (copy / "seed_1").exists()
+
+
+def test_a_member_without_its_checkpoints_is_no_reason_to_begin_anew(stage, copy):
+    shutil.rmtree(copy / "seed_1" / "checkpoints")
+    (copy / "seed_1" / "summary.json").unlink()
+    before = contents(copy)
     with pytest.raises(
         SavedStateError,
         match=r"no checkpoint of the same round: .*after 6 and 3 rounds, and another one.s newest is after 0",
@@ -173,6 +183,30 @@ def test_a_member_that_is_gone_is_no_reason_to_begin_anew(stage, copy):
     assert {path: data for path, data in contents(copy).items() if path.name != ".lock"} == {
         path: data for path, data in before.items() if path.name != ".lock"
     }
+
+
+HOT = "student_optimizer.learning_rate=1e+30,seed_0"
+
+
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory):
+    """Of the second member no step after its first one is finite."""
+    settings = {"sweep": ("student_optimizer.learning_rate=0.05,1e30",), "student_optimizer.schedule": "constant"}
+    return Stage(tmp_path_factory.mktemp("stage") / "none", LEARNING | settings)
+
+
+def test_a_member_that_is_not_finite_halts_all_with_what_they_saved(hot, tmp_path):
+    with pytest.raises(NonFiniteError, match=rf"^{re.escape(HOT)}: .* and 4 such steps in a row"):
+        hot.train(tmp_path, max_skipped=4, save_minutes=0.0)
+    members = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert len(members) == 2
+    assert [saved_run.read(member).progress.round for member in members] == [2, 2]
+
+
+def test_a_member_that_is_not_finite_may_stand_still(hot, tmp_path):
+    hot.train(tmp_path, max_skipped=1_000_000, save_minutes=0.0)
+    skipped = [row["skipped_steps"] for row in rows(tmp_path / HOT) if row["kind"] == "train"]
+    assert sum(skipped) == 2 * 6 - 1 and saved_run.read(tmp_path / HOT).progress.ending == "all rounds are played"
 
 
 def test_a_member_is_bitwise_the_run_that_it_would_be_alone(uninterrupted, second, tmp_path):

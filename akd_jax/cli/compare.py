@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Puts runs side by side; those of one config with several seeds are one row.")
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run, or a directory that has runs in it")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="a run, a sweep, or a directory that has some"
+    )
     parser.add_argument("--split", default="test", help="whose top-1 is told, default: %(default)s")
     parser.add_argument("--out", type=Path, help=f"directory for {TABLE}, {FIGURES} and every run's curves and summary")
     return parser
@@ -30,29 +32,38 @@ def _compare(arguments: list[str]) -> None:
     if flags.out:
         workdir.check_writable(flags.out, "--out")
     runs = list(_found(flags.runs))
-    if flags.out and len({run.absolute().name for run in runs}) < len(runs):
+    if flags.out and len({name for name, _ in runs}) < len(runs):
         raise InputError("--out keeps every run under its name, and two have the same: rename one")
-    compared = comparison.compare((files.read_json(run / workdir.SUMMARY) for run in runs), flags.split)
+    compared = comparison.compare((files.read_json(run / workdir.SUMMARY) for _, run in runs), flags.split)
     table = comparison.markdown(compared)
     print(table, end="")
     if flags.out:
         flags.out.mkdir(parents=True, exist_ok=True)
         files.write_json(flags.out / FIGURES, compared)
         files.write_bytes(flags.out / TABLE, table.encode())
-        for run in runs:
-            kept = flags.out / run.absolute().name
-            kept.mkdir(exist_ok=True)
-            for name in (workdir.SUMMARY, workdir.CURVES):
-                if (run / name).exists():
-                    shutil.copyfile(run / name, kept / name)
+        for name, run in runs:
+            kept = flags.out / name
+            kept.mkdir(parents=True, exist_ok=True)
+            for file in (workdir.SUMMARY, workdir.CURVES):
+                if (run / file).exists():
+                    shutil.copyfile(run / file, kept / file)
         print(f"written: {flags.out}")
 
 
-def _found(paths: Sequence[Path]) -> Iterator[Path]:
-    """The runs of these paths that have been measured. Raises InputError where a path has none."""
+def _found(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """(name, directory) of the runs of these paths that have been measured. Raises InputError where a path has none."""
     for path in paths:
-        found = list(path.glob(workdir.SUMMARY)) or sorted(path.glob(f"*/{workdir.SUMMARY}"))
-        runs = [summary.parent for summary in found]
+        runs = list(_measured(path)) or [run for each in sorted(path.glob("*")) for run in _measured(each)]
         if not runs:
             raise InputError(f"{path} holds no run with a {workdir.SUMMARY}: let one train to its first evaluation")
         yield from runs
+
+
+def _measured(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The run that it is, or the members of the sweep that it is, "SWEEP/MEMBER" each."""
+    name = directory.absolute().name
+    if (directory / workdir.SUMMARY).exists():
+        yield name, directory
+    elif (directory / workdir.SWEEP).exists():
+        for summary in sorted(directory.glob(f"*/{workdir.SUMMARY}")):
+            yield f"{name}/{summary.parent.name}", summary.parent
