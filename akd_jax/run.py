@@ -48,7 +48,8 @@ class Run(NamedTuple):
     task: what its networks see and say. teacher_info: None where it has no teacher. lessons_info: of the images that it
     learns from, None where it learns from none. given: what its rounds are given (see `Step`); teacher_variables: those
     among it, as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one round.
-    parameters: student -> how many. options: of its programs. member: its name in a sweep, "" by itself.
+    parameters: student -> how many. options: of its programs. member: its name in a sweep, "" by itself. in_step: how
+    many runs are played in step, it among them.
     """
 
     config: Config
@@ -67,6 +68,7 @@ class Run(NamedTuple):
     game_key: Array
     sample_key: Array
     member: str = ""
+    in_step: int = 1
 
     @property
     def examples(self) -> int:

@@ -19,10 +19,13 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
 
     What the run does not have, a teacher or labelled images to learn from, is None.
 
-    mfu: model FLOP utilisation, the run's operations a second over the peak of the chip at hand; None where nobody
-    knows that. peak_memory_bytes: of the process that wrote this, None where the platform does not tell.
+    images_per_second, mfu: of the device, which plays all runs that are in step, in their common time; so of one by
+    itself, images shown to its teacher a second, and model FLOP utilisation, its operations a second over the peak of
+    the chip at hand, None where nobody knows that. peak_memory_bytes: of the process that wrote this, None where the
+    platform does not tell.
     """
-    seconds, teacher = progress.seconds, run.teacher_info
+    teacher, seconds = run.teacher_info, progress.seconds
+    share = seconds / run.in_step  # all take equally long
     peak = chips.peak_flops_per_second(jax.devices()[0].device_kind)
     return {
         "schema": SCHEMA,
@@ -57,8 +60,8 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "teacher_queries": progress.teacher_queries,
         "flops": progress.flops,
         "wall_seconds": round(seconds, 3),
-        "images_per_second": round(progress.teacher_queries / seconds, 1) if seconds else 0.0,
-        "mfu": round(progress.flops / seconds / peak, 4) if seconds and peak else None,
+        "images_per_second": round(progress.teacher_queries / share, 1) if share else 0.0,
+        "mfu": round(progress.flops / share / peak, 4) if share and peak else None,
         "peak_memory_bytes": chips.peak_memory_bytes(),
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
         "device": device(),

@@ -21,11 +21,11 @@ def prepare_all(
     first, *others = members
     places = [directory / member.name for member in others]
     run, state = prepare(first.config, directory / first.name, force=force, fetch=fetch, others=places)
-    runs, states = [run._replace(member=first.name)], [state]
+    runs, states = [run._replace(member=first.name, in_step=len(members))], [state]
     for member, place in zip(others, places, strict=True):
         workdir.check(place, member.config, run.digests, force=force)
         another, begun = beside(run, state, member.config)
-        runs.append(another._replace(directory=place, member=member.name))
+        runs.append(another._replace(directory=place, member=member.name, in_step=len(members)))
         states.append(begun)
     return runs, states
 

@@ -10,13 +10,17 @@ from akd_jax.summary import summarise
 from akd_jax.types import AKDState
 
 RUN = SimpleNamespace(
-    config=SimpleNamespace(name="mine", method="akd", seed=0), teacher_info=None, lessons_info=None, parameters={}
+    config=SimpleNamespace(name="mine", method="akd", seed=0),
+    teacher_info=None,
+    lessons_info=None,
+    parameters={},
+    in_step=1,
 )
-PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, flops=6 * 10**9)
+PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, flops=6 * 10**9, teacher_queries=30)
 
 
-def summary(played=PLAYED):
-    return summarise(RUN, played, teacher_top1={})
+def summary(played=PLAYED, run=RUN):
+    return summarise(run, played, teacher_top1={})
 
 
 def test_the_share_of_a_chips_peak(monkeypatch):
@@ -25,6 +29,14 @@ def test_the_share_of_a_chips_peak(monkeypatch):
     assert summary()["mfu"] == pytest.approx(0.3)
     assert summary(PLAYED._replace(seconds=0.0, flops=0))["mfu"] is None
     assert summary()["peak_memory_bytes"] == 5 * 2**30
+
+
+def test_runs_that_are_played_in_step_share_the_time(monkeypatch):
+    monkeypatch.setattr(chips, "peak_flops_per_second", lambda kind: 1e11)
+    alone, one_of_three = summary(), summary(run=SimpleNamespace(**vars(RUN) | {"in_step": 3}))
+    assert (alone["images_per_second"], one_of_three["images_per_second"]) == (15, 45)
+    assert (alone["mfu"], one_of_three["mfu"]) == (0.03, 0.09)
+    assert alone["wall_seconds"] == one_of_three["wall_seconds"] == 2
 
 
 def test_nobody_knows_a_cpus():
