@@ -83,7 +83,7 @@ def method_of(
     Raises InputError for settings that do not go together.
     """
     turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
-    settings = {"batch_size": config.batch_size, "turns": turns}
+    settings = {"batch_size": config.batch_size, "accumulate": config.accumulate, "turns": turns}
     if draws(config):
         family = METHODS[config.method]
         return family(teacher, students, generator, **settings, **METHOD_SETTINGS[family](config))

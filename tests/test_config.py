@@ -141,6 +141,9 @@ def test_wrong_type(key, value):
         ("evaluation__every_epochs", 0),
         ("evaluation__batch_size", 0),
         ("evaluation__splits", []),
+        ("accumulate", 0),
+        ("accumulate", 3),
+        ("accumulate", 256),
     ],
 )
 def test_out_of_range(key, value):
@@ -168,6 +171,19 @@ def test_ends_of_ranges_are_allowed(key, value):
     for part in key.split("__"):
         values = values[part]
     assert values == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"accumulate": 2, "adversarial__teacher_steps": 3},
+            "accumulate=2: must be 1 beside adversarial.teacher_steps",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together(changes, says):
+    assert refusal(**changes).startswith(says)
 
 
 def test_round_trip_through_json():

@@ -16,6 +16,8 @@ class Config:
     student_weights: what the students begin with, in their order: PyTorch checkpoints or converted directories; "" and
       those left out begin afresh.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
+    accumulate: in how many parts a step plays its batch, whose mean gradient makes its update, for a batch that does
+      not fit into memory. Batch norms see the parts.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
@@ -40,6 +42,7 @@ class Config:
     num_seeds: int = 1
     sweep: tuple[str, ...] = ()
     batch_size: int = 256
+    accumulate: int = 1
     image_size: int = 32
     dtype: str = "float32"
     samples: int = 64
@@ -57,8 +60,9 @@ class Config:
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
 
     def __post_init__(self):
-        check_counts(self, "batch_size", "samples", "sample_every_epochs", "num_seeds")
+        check_counts(self, "batch_size", "accumulate", "samples", "sample_every_epochs", "num_seeds")
         check("batch_size", self.batch_size, self.batch_size > 1, "at least 2, since batch norm needs a batch")
+        self._check_parts()
         check("profile_dispatches", self.profile_dispatches, self.profile_dispatches >= 0, "a whole number, at least 0")
         check("seed", self.seed, 0 <= self.seed < 2**32, "in 0 ... 2**32 - 1")
         check(
@@ -83,3 +87,10 @@ class Config:
         )
         patience = self.schedule.patience
         check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
+
+    def _check_parts(self):
+        """Batch norm needs a batch in every part."""
+        parts, size = self.accumulate, self.batch_size
+        check("accumulate", parts, size % parts == 0 and size > parts, f"a divisor of batch_size, {size}, below it")
+        alone = parts == 1 or self.adversarial.teacher_steps == 1
+        check("accumulate", parts, alone, "1 beside adversarial.teacher_steps, which makes larger batches")

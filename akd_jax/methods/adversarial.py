@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from akd_jax.methods.accumulation import accumulated, of_mean
 from akd_jax.methods.match import (
     GENERATOR_STEP,
     STUDENT_STEP,
@@ -42,6 +43,7 @@ def adversarial(
     student_steps: int,
     rounds: int,
     teacher_steps: int = 1,
+    accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
     other_player: str = "moving",
     image_penalty: Callable[[Array], Array | float] = no_penalty,
@@ -51,28 +53,30 @@ def adversarial(
     sample_latents: (key, *, num) -> latents [num, Z]. batch_size: images a step.
     rounds: of each turn in the whole run, which sizes the optimizers' schedules.
     teacher_steps: of how many student steps the teacher looks at the images in one batch; a divisor of student_steps.
+    accumulate: in how many parts a step plays its batch (`accumulated`), a divisor of batch_size. Not beside
+      teacher_steps.
     turns: the students of each turn, which learn from the same images; none stands for a turn for each student.
     other_player: a name of BATCH_STATS. The seed and DFAD keep both players in training mode throughout, so
       a student step moves the generator's running statistics and a generator step the student's ("moving").
     image_penalty: images [B, H, W, C] -> [], added to the generator's loss.
     """
     mode = BATCH_STATS[other_player]
-    latents = partial(sample_latents, num=batch_size)
-    of_student = student_optimizer(rounds * student_steps)
+    latents = partial(sample_latents, num=batch_size // accumulate)
+    of_student = of_mean(student_optimizer(rounds * student_steps), accumulate)
     turns = turns or [(name,) for name in students]
-    of_generator = generator_optimizer(rounds * len(turns))
+    of_generator = of_mean(generator_optimizer(rounds * len(turns)), accumulate)
 
     def turn(names: Sequence[str]) -> Turn:
         match = Match(teacher, {name: students[name] for name in names}, generator, objective, latents)
-        student = guarded(student_step(match, of_student, generator_mode=mode), STUDENT_STEP)
+        part = student_step(match, of_student, generator_mode=mode)
+        student = guarded(accumulated(part, accumulate), STUDENT_STEP)
         learning = (
             repeat(student, student_steps)
             if teacher_steps == 1
             else many_student_steps(match, of_student, generator_mode=mode, times=student_steps, at_once=teacher_steps)
         )
-        opponent = guarded(
-            generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty), GENERATOR_STEP
-        )
+        part = generator_step(match, of_generator, student_mode=mode, image_penalty=image_penalty)
+        opponent = guarded(accumulated(part, accumulate), GENERATOR_STEP)
         round = in_turn(learning, opponent)
         steps = {STUDENT_STEP: student, GENERATOR_STEP: opponent}
         return Turn(round, steps, students=tuple(names), teacher_queries=(student_steps + 1) * batch_size)

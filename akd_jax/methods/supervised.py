@@ -4,11 +4,13 @@ Cross-entropy, and with a teacher the distillation of Hinton et al. 2015 (arXiv:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from akd_jax.methods.accumulation import accumulated, of_mean
 from akd_jax.methods.players import averaged as with_average
 from akd_jax.methods.players import moved, new_player
 from akd_jax.norm import norm
@@ -34,6 +36,7 @@ def supervised(
     examples: int,
     epochs: int,
     rounds_per_epoch: int,
+    accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
     average: float = 0.0,
 ) -> Method:
@@ -42,18 +45,31 @@ def supervised(
     A round is one of the parts, in steps of `batch_size`; what is left of an epoch's images after its last whole step
     is not shown in it. teacher: looked at where the loss wants it. optimizer: (updates in the whole run) -> optimizer.
     augment: (key, pixels [B, H, W, C]) -> the same shape; normalise: pixels -> images as networks see them.
-    examples: how many images there are. turns: the students of each turn; none stands for a turn for each.
+    examples: how many images there are. accumulate: in how many parts a step learns from its batch (`accumulated`), a
+    divisor of batch_size. turns: the students of each turn; none stands for a turn for each.
     average: decay of a moving average that each student keeps of itself; 0 for none.
     Raises ValueError where the images are too few for a step a round.
     """
     steps = examples // (batch_size * rounds_per_epoch)
     if not steps:
         raise ValueError(f"{examples} images are too few for {rounds_per_epoch} rounds of batches of {batch_size}")
-    of_student = optimizer(steps * rounds_per_epoch * epochs)
+    of_student = of_mean(optimizer(steps * rounds_per_epoch * epochs), accumulate)
 
     def turn(names: Sequence[str]) -> Turn:
         learners = {name: students[name] for name in names}
-        step = guarded(lesson(teacher, learners, of_student, loss, augment, normalise, average), LESSON)
+        learn = lesson(teacher, learners, of_student, loss, augment, normalise)
+
+        def shown(state: AKDState, given: tuple[Lessons, Array], key: Array):
+            """What is shown of the lessons are the images at these positions [B]."""
+            lessons, positions = given
+            images, labels = lessons.images[positions], lessons.labels[positions]
+            return learn(state, lessons.replace(images=images, labels=labels), key)
+
+        def share(given: tuple[Lessons, Array], part: Array):
+            lessons, positions = given
+            return lessons, positions.reshape(accumulate, -1)[part]
+
+        step = guarded(averaging(accumulated(shown, accumulate, share=share), names, average), LESSON)
 
         def round(state: AKDState, lessons: Lessons, key: Array):
             part = state.step % rounds_per_epoch
@@ -62,8 +78,7 @@ def supervised(
 
             def one(state, drawn):
                 positions, key = drawn
-                batch = lessons.replace(images=lessons.images[positions], labels=lessons.labels[positions])
-                return step(state, batch, key)
+                return step(state, (lessons, positions), key)
 
             drawn = chosen.reshape(steps, batch_size), jax.random.split(key, steps)
             state, metrics = jax.lax.scan(one, state, drawn)
@@ -102,7 +117,6 @@ def lesson(
     loss: Loss,
     augment: Callable[[Array, Array], Array],
     normalise: Callable[[Array], Array],
-    average: float,
 ) -> Step:
     """Each student takes one step on one batch, which is what the step is given: `Lessons` of as many images.
 
@@ -119,7 +133,7 @@ def lesson(
                 return loss(target, outputs, batch.labels).mean(), (batch_stats, outputs.logits)
 
             (value, (batch_stats, logits)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(player.params)
-            player = with_average(moved(player, gradients, batch_stats, optimizer), average)
+            player = moved(player, gradients, batch_stats, optimizer)
             return player, value, norm(gradients), (logits.argmax(-1) == batch.labels).mean()
 
         learnt = {name: learn(network, state.students[name]) for name, network in students.items()}
@@ -128,3 +142,14 @@ def lesson(
         return state.replace(students={**state.students, **players}), metrics
 
     return step
+
+
+def averaging(step: Step, names: Sequence[str], decay: float) -> Step:
+    """The step, after which the moving averages that these students keep are a step later too."""
+
+    def followed(state: AKDState, given: Any, key: Array) -> tuple[AKDState, Metrics]:
+        state, metrics = step(state, given, key)
+        players = {name: with_average(state.students[name], decay) for name in names}
+        return state.replace(students=state.students | players), metrics
+
+    return followed

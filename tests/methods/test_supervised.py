@@ -145,7 +145,6 @@ def test_a_step_by_the_gradient_of_the_mean_loss():
         mixed,
         plain,
         normaliser((0.5,), (0.25,)),
-        0.0,
     )
     batch = lessons.replace(images=IMAGES[:BATCH], labels=LABELS[:BATCH])
     moved, metrics = quick(step)(state, batch, jax.random.key(0))
