@@ -22,7 +22,7 @@ say = tqdm.write  # plain lines that do not tear a progress bar
 
 def announce(config: Config, members: Sequence[Member]) -> None:
     """The run, or the sweep, and the backend, before anything takes time."""
-    say(f"{config.name}, seed {config.seed}, on {device()}, jax {jax.__version__}")
+    say(f"{config.name}, seed {config.seed}, on {device(config.mesh.data)}, jax {jax.__version__}")
     if is_sweep(config):
         say(f"{len(members)} members: {'; '.join(member.name for member in members)}")
 
@@ -62,12 +62,14 @@ def announce_cost(runs: Sequence[Run], programs: Mapping[str, Any], *, after: in
     run, count = runs[0], len(runs)
     rounds = run.schedule.rounds - after
     flops = count * (run.flops_in(run.schedule.rounds) - run.flops_in(after))
-    speed = _matmul_flops_per_second(run.config.dtype)
+    devices = run.config.mesh.data
+    speed = devices * _matmul_flops_per_second(run.config.dtype)
     of_each = f" of each of {count} members" if count > 1 else ""
-    say(f"{rounds} rounds{of_each}, memory {memory / 2**20:,.0f} MiB")
+    say(f"{rounds} rounds{of_each}, memory {memory / 2**20:,.0f} MiB{' on each device' * (devices > 1)}")
+    they = f"these {devices} devices reach" if devices > 1 else "this device reaches"
     say(
-        f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that this "
-        "device reaches in a matrix product; a measured estimate follows the first epoch"
+        f"at least {duration(flops / speed)}: {flops / 1e12:,.2f} TFLOP at the {speed / 1e9:,.0f} GFLOP/s that {they} "
+        "in a matrix product; a measured estimate follows the first epoch"
     )
 
 

@@ -72,15 +72,23 @@ def options(wanted: Sequence[str] = ()) -> Options:
     return found
 
 
-def compiled(function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = ()) -> Any:
-    """The program of `function` for arguments of these shapes; donate: positions of those it may overwrite."""
-    return lowered(function, *arguments, options=options, donate=donate).compile()
+def compiled(
+    function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = (), results: Any = None
+) -> Any:
+    """The program of `function` for arguments of these shapes and places.
+
+    donate: positions of those it may overwrite. results: jit's out_shardings, None for what XLA finds.
+    """
+    return lowered(function, *arguments, options=options, donate=donate, results=results).compile()
 
 
-def lowered(function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = ()) -> Any:
+def lowered(
+    function: Callable, *arguments: Any, options: Options, donate: int | tuple[int, ...] = (), results: Any = None
+) -> Any:
     """What `compiled` compiles: traced, and written for XLA."""
     with _no_garbage_collection():
-        return jax.jit(function, donate_argnums=donate, compiler_options=dict(options)).lower(*arguments)
+        program = jax.jit(function, donate_argnums=donate, out_shardings=results, compiler_options=dict(options))
+        return program.lower(*arguments)
 
 
 @contextmanager

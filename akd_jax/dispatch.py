@@ -17,7 +17,7 @@ from akd_jax.schedule import Dispatch
 from akd_jax.seat import Seat
 from akd_jax.skips import Skips
 from akd_jax.steps import numbered, run_rounds_up_to
-from akd_jax.types import AKDState, Array, Metrics
+from akd_jax.types import AKDState, Metrics
 
 Programs = dict[str, Any]
 """Turn -> its compiled dispatch, of any number of rounds up to an epoch's."""
@@ -34,7 +34,8 @@ def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> 
         rounds, players, own = run_rounds_up_to(run.experiment.method.turns[turn].round, most), states[0], run.game_key
     else:
         rounds, players, own = lockstep.rounds_up_to(run, turn, most), tuple(states), lockstep.own(runs)
-    return compiled(rounds, players, run.given, own, jnp.int32(0), options=run.options, donate=0)
+    results = run.placement.results
+    return compiled(rounds, players, run.given, own, np.int32(0), options=run.options, donate=0, results=results)
 
 
 def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
@@ -44,7 +45,7 @@ def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
     """
     before = jax.tree.map(jnp.copy, seats[0].now.state) if seats[0].run.config.debug_nans else None
     started = time.monotonic()
-    states, played = _call(program, seats, jnp.int32(dispatch.rounds))
+    states, played = _call(program, seats, np.int32(dispatch.rounds))
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
     after = []
@@ -58,7 +59,7 @@ def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
     return after
 
 
-def _call(program: Any, seats: Sequence[Seat], rounds: Array) -> tuple[Sequence[AKDState], Sequence[Metrics]]:
+def _call(program: Any, seats: Sequence[Seat], rounds: np.int32) -> tuple[Sequence[AKDState], Sequence[Metrics]]:
     """(states, metrics) of each after so many rounds; the states before are overwritten."""
     run = seats[0].run
     if len(seats) == 1:
@@ -122,7 +123,7 @@ def _name_operation(run: Run, kind: Skips, dispatch: Dispatch, program: Any, bef
     first = int(np.argmax(kind.skipped))
     what = f"{kind.describe(first, after=dispatch.start)} is not finite"
     rounds = first // kind.skipped.shape[1]
-    state, _ = program(before, run.given, run.game_key, jnp.int32(rounds))
+    state, _ = program(before, run.given, run.game_key, np.int32(rounds))
     warn(f"{what}: its round is played again, operation by operation")
     try:
         with jax.debug_nans(True), jax.disable_jit():

@@ -19,6 +19,7 @@ from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.models.network import normaliser
 from akd_jax.objectives import OBJECTIVES, diversity_loss
+from akd_jax.sharding import ALONE, Placement
 from akd_jax.task import Task
 from akd_jax.types import AKDState, Array, Method, Network, Variables
 
@@ -37,9 +38,12 @@ class Experiment(NamedTuple):
     method: Method
 
 
-def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0) -> Experiment:
+def build(
+    config: Config, task: Task, *, teacher: str | None, examples: int = 0, placement: Placement = ALONE
+) -> Experiment:
     """teacher: its architecture, None for no teacher. examples: how many labelled images there are to learn from.
 
+    placement: of what is played.
     Raises InputError for a name that is in no table, and for settings that do not go together.
     """
     for name in config.students:
@@ -56,7 +60,7 @@ def build(config: Config, task: Task, *, teacher: str | None, examples: int = 0)
     if draws(config):
         _check_name("generator.name", config.generator.name, GENERATORS)
         generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
-    method = method_of(config, frozen, networks, generator, task=task, examples=examples)
+    method = method_of(config, frozen, networks, generator, task=task, examples=examples, placement=placement)
     # Rounds are traced once, though their operations are counted and their programs compiled.
     turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}
     method = method._replace(turns=turns)
@@ -77,13 +81,19 @@ def method_of(
     *,
     task: Task | None = None,
     examples: int = 0,
+    placement: Placement = ALONE,
 ) -> Method:
     """The config's method, played by these networks; task, examples: for one that learns from labelled images.
 
     Raises InputError for settings that do not go together.
     """
     turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
-    settings = {"batch_size": config.batch_size, "accumulate": config.accumulate, "turns": turns}
+    settings = {
+        "batch_size": config.batch_size,
+        "accumulate": config.accumulate,
+        "turns": turns,
+        "split": placement.split,
+    }
     if draws(config):
         family = METHODS[config.method]
         return family(teacher, students, generator, **settings, **METHOD_SETTINGS[family](config))

@@ -41,6 +41,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
         introduce(runs[0])
         if dry_run:
+            states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
             announce_cost(runs, dispatch.compile_turns(runs, states), after=0)
             return
         with signals.awaited() as request, sweep_directory.alone(config, members, directory):

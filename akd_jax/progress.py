@@ -10,11 +10,13 @@ import jax
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.errors import SavedStateError, warn
 from akd_jax.evaluate import Measures
+from akd_jax.sharding import here
 from akd_jax.types import AKDState, Variables
 
 
 class Best(NamedTuple):
-    """A student when its top-1 on the first split was highest: its variables, after which round, what it measured.
+    """A student when its top-1 on the first split was highest: its variables, on one device, after which round, what it
+    measured.
 
     Before the first evaluation: as it began, and no measures.
     """
@@ -52,6 +54,11 @@ class Progress(NamedTuple):
     @property
     def round(self) -> int:
         return int(self.state.step)
+
+    @property
+    def here(self) -> AKDState:
+        """The state on one device, to look at it or to save it."""
+        return here(self.state)
 
 
 def fresh(state: AKDState) -> Progress:
@@ -127,9 +134,9 @@ def newest(directory: Path, like: Progress, *, upto: float = math.inf) -> tuple[
 
 
 def _arrays(progress: Progress) -> dict:
-    return {"state": progress.state, "best": {name: best.variables for name, best in progress.best.items()}}
+    return {"state": progress.here, "best": {name: best.variables for name, best in progress.best.items()}}
 
 
 def _copied(variables: Variables) -> Variables:
     """Buffers of its own: those of the state are given to the next dispatch to overwrite."""
-    return jax.tree.map(lambda leaf: leaf.copy(), variables)
+    return jax.tree.map(lambda leaf: leaf.copy(), here(variables))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import compilation, data, lessons, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, hosts, lessons, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
@@ -18,6 +18,7 @@ from akd_jax.flops import count_flops
 from akd_jax.lessons import LessonsInfo
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
+from akd_jax.sharding import Placement
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import AKDState, Array, Lessons, Method, Variables
@@ -46,10 +47,10 @@ class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
     task: what its networks see and say. teacher_info: None where it has no teacher. lessons_info: of the images that it
-    learns from, None where it learns from none. given: what its rounds are given (see `Step`); teacher_variables: those
-    among it, as the experiment's frozen teacher takes them. flops: turn -> floating-point operations of one round.
-    parameters: student -> how many. options: of its programs. member: its name in a sweep, "" by itself. in_step: how
-    many runs are played in step, it among them.
+    learns from, None where it learns from none. given: what its rounds are given (see `Step`), where `placement` wants
+    it, as game_key is; teacher_variables: those among it, on one device, as the experiment's frozen teacher takes them.
+    flops: turn -> floating-point operations of one round. parameters: student -> how many. options: of its programs.
+    member: its name in a sweep, "" by itself. in_step: how many runs are played in step, it among them.
     """
 
     config: Config
@@ -65,6 +66,7 @@ class Run(NamedTuple):
     parameters: dict[str, int]
     flops: dict[str, int]
     options: Options
+    placement: Placement
     game_key: Array
     sample_key: Array
     member: str = ""
@@ -99,6 +101,7 @@ def prepare(
     it, so that all begin afresh where one of them does.
     """
     options = compilation.options(config.compilation.options)
+    placement = sharding.over(hosts.devices(config.mesh))
     if config.tensorboard:
         tensorboard.check_installed()
     learns = not draws(config)
@@ -106,7 +109,7 @@ def prepare(
     lessons_info, images = lessons.load(config, info and info.task, fetch=fetch) if learns else (None, None)
     task = info.task if info else lessons_info.task
     examples = lessons_info.images if lessons_info else 0
-    experiment = build(config, task, teacher=info and info.arch, examples=examples)
+    experiment = build(config, task, teacher=info and info.arch, examples=examples, placement=placement)
     workdir.check(directory, config, _digests(info, lessons_info), force=force)
     begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
     starts = _load_starts(config, task) if begins else {}
@@ -126,7 +129,7 @@ def prepare(
         task=task,
         teacher_info=info,
         lessons_info=lessons_info,
-        given=given,
+        given=placement.everywhere(given),
         teacher_variables=teacher_variables,
         experiment=experiment,
         schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
@@ -134,7 +137,8 @@ def prepare(
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
         flops={name: count_flops(turn.round, state, given, keys.game) for name, turn in turns.items()},
         options=options,
-        game_key=keys.game,
+        placement=placement,
+        game_key=placement.everywhere(keys.game),
         sample_key=keys.sample,
     )
     return run, state

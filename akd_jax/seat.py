@@ -30,6 +30,7 @@ def taken(run: Run, now: Progress, opened: ExitStack) -> Seat:
     """A run goes on from here; what it writes to is open as long as the stack is."""
     checkpoints = opened.enter_context(Checkpoints(run.directory / workdir.CHECKPOINTS, keep=workdir.KEEP))
     recorder = opened.enter_context(Recorder(run, after=now.round, evaluated=is_evaluated(run, now)))
+    now = now._replace(state=run.placement.everywhere(now.state))
     return Seat(run, now, checkpoints, recorder, saved=now.round)
 
 

@@ -64,11 +64,11 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "mfu": round(progress.flops / share / peak, 4) if share and peak else None,
         "peak_memory_bytes": chips.peak_memory_bytes(),
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
-        "device": device(),
+        "device": device(run.config.mesh.data),
     }
 
 
-def device() -> str:
-    """The accelerators at hand, e.g. "1 x cpu (cpu)"."""
-    devices = jax.devices()
-    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+def device(count: int = 1) -> str:
+    """What so many devices are, e.g. "1 x cpu (cpu)"."""
+    first = jax.devices()[0]
+    return f"{count} x {first.device_kind} ({first.platform})"

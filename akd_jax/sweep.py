@@ -91,12 +91,15 @@ def members_of(config: Config) -> list[Member]:
 def _check_playable(config: Config) -> None:
     """Members are played in step, so none may end before the others."""
     for key, value, wanted in (
-        ("schedule.patience", config.schedule.patience, "0"),
-        ("collapse.stop", config.collapse.stop, "false"),
-        ("debug_nans", config.debug_nans, "false"),
+        ("schedule.patience", config.schedule.patience, 0),
+        ("collapse.stop", config.collapse.stop, False),
+        ("debug_nans", config.debug_nans, False),
+        ("mesh.data", config.mesh.data, 1),
     ):
-        if value:
-            raise ConfigError(f"{key}={value!r}: must be {wanted} in a sweep, whose members are played in step")
+        if value != wanted:
+            raise ConfigError(
+                f"{key}={value!r}: must be {str(wanted).lower()} in a sweep, whose members are played in step"
+            )
 
 
 def _axis(text: str) -> tuple[str, tuple[float, ...]]:

@@ -144,6 +144,8 @@ def test_wrong_type(key, value):
         ("accumulate", 0),
         ("accumulate", 3),
         ("accumulate", 256),
+        ("mesh__data", 0),
+        ("mesh__data", 3),
     ],
 )
 def test_out_of_range(key, value):
@@ -180,6 +182,11 @@ def test_ends_of_ranges_are_allowed(key, value):
             {"accumulate": 2, "adversarial__teacher_steps": 3},
             "accumulate=2: must be 1 beside adversarial.teacher_steps",
         ),
+        (
+            {"accumulate": 4, "batch_size": 24, "mesh__data": 4},
+            "mesh.data=4: must be a divisor of batch_size / accumulate, 6",
+        ),
+        ({"debug_nans": True, "mesh__data": 2}, "debug_nans=True: must be off where mesh.data is above 1"),
     ],
 )
 def test_settings_that_do_not_go_together(changes, says):

@@ -104,6 +104,7 @@ def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, r
         {"schedule": {"epochs": 2, "rounds_per_dispatch": 5, "save_minutes": 1.0, "max_skipped": 3}},
         {"collapse": {"stop": True}},
         {"debug_nans": True},
+        {"mesh": {"data": 4}},
         {"evaluation": {"data": "digits", "splits": ["test", "train"], "every_epochs": 2, "data_dir": "/data"}},
     ],
 )
@@ -118,7 +119,7 @@ def test_no_other_settings_may_change(run, monkeypatch):
     with pytest.raises(InputError) as caught:
         check(run)
     free = keys.keys() - set(re.findall(r"([\w.]+) 1 -> 2", str(caught.value)))
-    assert {key for key in free if not key.startswith("collapse.")} == {
+    assert {key for key in free if not key.startswith(("collapse.", "mesh."))} == {
         "name", "teacher.path", "samples", "sample_every_epochs", "tensorboard", "debug_nans", "profile_dispatches",
         "schedule.epochs", "schedule.rounds_per_dispatch", "schedule.patience", "schedule.save_minutes",
         "schedule.max_skipped", "compilation.cache", "evaluation.data_dir", "evaluation.splits",

@@ -1,7 +1,7 @@
 """A run's settings: typed, checked, frozen. They say what is wrong and where before anything slow starts."""
 
 from akd_jax.config.checks import ConfigError
-from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, ScheduleConfig
+from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
 from akd_jax.config.methods import AdversarialConfig, SupervisedConfig
 from akd_jax.config.optimizers import AdamConfig, RateConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "EvaluationConfig",
     "GeneratorConfig",
+    "MeshConfig",
     "RateConfig",
     "ScheduleConfig",
     "SgdConfig",

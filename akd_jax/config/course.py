@@ -1,4 +1,4 @@
-"""How a run goes: how long, measured on what, given up when, in programs made how."""
+"""How a run goes: how long, measured on what, given up when, on which devices, in programs made how."""
 
 from dataclasses import dataclass
 
@@ -75,6 +75,16 @@ class CollapseConfig:
         check_finite(self, 0, "diversity")
         check("label_entropy", self.label_entropy, 0 <= self.label_entropy <= 1, "in [0, 1]")
         check("plateau", self.plateau, self.plateau == 0 or self.plateau >= 2, "0, or a whole number, at least 2")
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """The devices that play one run together, each its share of every batch. data: how many."""
+
+    data: int = 1
+
+    def __post_init__(self):
+        check_counts(self, "data")
 
 
 @dataclass(frozen=True)

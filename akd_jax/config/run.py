@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from akd_jax.config.checks import check, check_counts
-from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, ScheduleConfig
+from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
 from akd_jax.config.methods import AdversarialConfig, SupervisedConfig
 from akd_jax.config.optimizers import AdamConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
@@ -58,6 +58,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
     compilation: CompilationConfig = field(default_factory=CompilationConfig)
+    mesh: MeshConfig = field(default_factory=MeshConfig)
 
     def __post_init__(self):
         check_counts(self, "batch_size", "accumulate", "samples", "sample_every_epochs", "num_seeds")
@@ -89,8 +90,12 @@ class Config:
         check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
 
     def _check_parts(self):
-        """Batch norm needs a batch in every part."""
-        parts, size = self.accumulate, self.batch_size
+        """Batch norm needs a batch in every part, of which every device has its share."""
+        parts, size, devices = self.accumulate, self.batch_size, self.mesh.data
         check("accumulate", parts, size % parts == 0 and size > parts, f"a divisor of batch_size, {size}, below it")
         alone = parts == 1 or self.adversarial.teacher_steps == 1
         check("accumulate", parts, alone, "1 beside adversarial.teacher_steps, which makes larger batches")
+        wanted = f"a divisor of batch_size / accumulate, {size // parts}, of which every device has its share"
+        check("mesh.data", devices, (size // parts) % devices == 0, wanted)
+        alone = devices == 1 or not self.debug_nans
+        check("debug_nans", self.debug_nans, alone, "off where mesh.data is above 1; the same run goes on with 1")

@@ -47,6 +47,7 @@ def adversarial(
     turns: Sequence[Sequence[str]] = (),
     other_player: str = "moving",
     image_penalty: Callable[[Array], Array | float] = no_penalty,
+    split: Callable[[Array], Array] = lambda batch: batch,
 ) -> Method:
     """Rounds of `student_steps` student steps, then one generator step.
 
@@ -59,12 +60,16 @@ def adversarial(
     other_player: a name of BATCH_STATS. The seed and DFAD keep both players in training mode throughout, so
       a student step moves the generator's running statistics and a generator step the student's ("moving").
     image_penalty: images [B, H, W, C] -> [], added to the generator's loss.
+    split: what every batch of latents goes through, which may divide it among devices (`sharding.Placement`).
     """
     mode = BATCH_STATS[other_player]
-    latents = partial(sample_latents, num=batch_size // accumulate)
+    draw = partial(sample_latents, num=batch_size // accumulate)
     of_student = of_mean(student_optimizer(rounds * student_steps), accumulate)
     turns = turns or [(name,) for name in students]
     of_generator = of_mean(generator_optimizer(rounds * len(turns)), accumulate)
+
+    def latents(key: Array) -> Array:
+        return split(draw(key))
 
     def turn(names: Sequence[str]) -> Turn:
         match = Match(teacher, {name: students[name] for name in names}, generator, objective, latents)
@@ -84,7 +89,7 @@ def adversarial(
     def init(key: Array) -> AKDState:
         """Fresh players, each initialised with a key of its own."""
         generator_key, latents_key, *student_keys = jax.random.split(key, 2 + len(students))
-        inputs = latents(latents_key)
+        inputs = draw(latents_key)
         generator_state = new_player(generator, of_generator, generator_key, inputs)
         images, _ = jax.eval_shape(lambda v: generator.apply(v, inputs, train=False), generator_state.variables)
         return AKDState(

@@ -39,6 +39,7 @@ def supervised(
     accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
     average: float = 0.0,
+    split: Callable[[Array], Array] = lambda batch: batch,
 ) -> Method:
     """An epoch of a turn shows its students `rounds_per_epoch` equal parts of the images, in a new order each time.
 
@@ -48,6 +49,7 @@ def supervised(
     examples: how many images there are. accumulate: in how many parts a step learns from its batch (`accumulated`), a
     divisor of batch_size. turns: the students of each turn; none stands for a turn for each.
     average: decay of a moving average that each student keeps of itself; 0 for none.
+    split: what every batch of positions goes through, which may divide it among devices (`sharding.Placement`).
     Raises ValueError where the images are too few for a step a round.
     """
     steps = examples // (batch_size * rounds_per_epoch)
@@ -61,7 +63,7 @@ def supervised(
 
         def shown(state: AKDState, given: tuple[Lessons, Array], key: Array):
             """What is shown of the lessons are the images at these positions [B]."""
-            lessons, positions = given
+            lessons, positions = given[0], split(given[1])
             images, labels = lessons.images[positions], lessons.labels[positions]
             return learn(state, lessons.replace(images=images, labels=labels), key)
 
