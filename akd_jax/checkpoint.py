@@ -19,6 +19,7 @@ SCHEMA = 5  # of what a checkpoint holds; progress.py says what its arrays and i
 LEFT_BY_ORBAX = ".orbax-checkpoint-tmp"  # in the names of what it has not finished
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds
+FIRST_ALONE = ocp.options.MultiprocessingOptions(active_processes={0})  # the other processes of a run are not here
 
 
 class Checkpoints:
@@ -32,6 +33,7 @@ class Checkpoints:
     def __init__(self, directory: Path, *, keep: int | None):
         writes = keep is not None
         if writes:
+            directory.mkdir(parents=True, exist_ok=True)
             files.tidy(directory)
             for left in directory.glob(f"*{LEFT_BY_ORBAX}*"):
                 shutil.rmtree(left)  # which Orbax does in a thread that a short process does not wait for
@@ -43,8 +45,13 @@ class Checkpoints:
         self._directory = directory
         self._manager = ocp.CheckpointManager(
             directory.absolute(),
-            options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=writes, read_only=not writes),
-            item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=keep, create=False, read_only=not writes, multiprocessing_options=FIRST_ALONE
+            ),
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(multiprocessing_options=FIRST_ALONE),
+                "meta": ocp.JsonCheckpointHandler(multiprocessing_options=FIRST_ALONE),
+            },
         )
 
     def save(self, step: int, arrays: Any, meta: dict[str, Any]) -> None:
@@ -176,7 +183,7 @@ def remove_after(directory: Path, round: int) -> None:
 
 def save_tree(directory: Path, tree: Any) -> None:
     """One pytree of arrays as a directory, which must not exist."""
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer(multiprocessing_options=FIRST_ALONE) as checkpointer:
         checkpointer.save(directory.absolute(), tree)
 
 
@@ -185,7 +192,7 @@ def restore_tree(directory: Path, like: Any) -> Any:
 
     Raises ValueError or OSError where it holds another one.
     """
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer(multiprocessing_options=FIRST_ALONE) as checkpointer:
         placed = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         restored = checkpointer.restore(directory.absolute(), placed)
     if jax.tree.map(np.shape, restored) != jax.tree.map(np.shape, placed):  # Orbax gives whatever was saved

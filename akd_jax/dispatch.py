@@ -19,16 +19,9 @@ from akd_jax.skips import Skips
 from akd_jax.steps import numbered, run_rounds_up_to
 from akd_jax.types import AKDState, Metrics
 
-Programs = dict[str, Any]
-"""Turn -> its compiled dispatch, of any number of rounds up to an epoch's."""
-
-
-def compile_turns(runs: Sequence[Run], states: Sequence[AKDState]) -> Programs:
-    return {turn: compile_turn(runs, turn, states) for turn in runs[0].experiment.method.turns}
-
 
 def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
-    """Of one run, or of several that are played in step."""
+    """The dispatch of any number of rounds up to an epoch's, of one run, or of several that are played in step."""
     run, most = runs[0], runs[0].schedule.rounds_per_epoch
     if len(runs) == 1:
         rounds, players, own = run_rounds_up_to(run.experiment.method.turns[turn].round, most), states[0], run.game_key

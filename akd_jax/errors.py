@@ -29,6 +29,10 @@ class StoppedError(RuntimeError):
         super().__init__(message)
         self.number = number
 
+    def __reduce__(self):
+        """To be told to other processes."""
+        return type(self), (str(self), self.number)
+
 
 class SavedStateError(RuntimeError):
     """A checkpoint cannot be written or is not what was saved: exit status 1, what else was saved is intact."""

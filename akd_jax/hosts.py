@@ -1,15 +1,124 @@
-"""The devices that play."""
+"""Several processes that play one run together, one a host. The first reads, decides and writes; it tells the others.
+
+So nothing that depends on a clock, a disk or a signal is anybody else's, and all run the same programs in one order.
+"""
+
+import json
+import pickle
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 
-from akd_jax.config import MeshConfig
-from akd_jax.errors import InputError
+from akd_jax.config import Config, MeshConfig
+from akd_jax.config_dict import to_dict
+from akd_jax.errors import InputError, NonFiniteError, SavedStateError, StoppedError
+
+AUTO = "auto"
+HEARTBEAT_SECONDS = 60
+"""A process that says nothing for so long is dead, and the others end too."""
+LEAVE_SECONDS = 120
+"""How long a process that ends waits for the others: who does not come is in the middle of something that cannot be
+finished without it, and ends then."""
+TELLABLE = (InputError, NonFiniteError, SavedStateError, StoppedError, OSError)
+"""What is raised between programs, where all are listening."""
+
+
+def join(wanted: MeshConfig) -> None:
+    """Meets the other processes, if there are any. Before anything touches a device.
+
+    Raises InputError where they do not come.
+    """
+    if not wanted.coordinator or jax.distributed.is_initialized():
+        return
+    jax.config.update("jax_enable_preemption_service", False)  # a signal is ours to answer (signals.py)
+    who = {} if wanted.coordinator == AUTO else {
+        "coordinator_address": wanted.coordinator,
+        "num_processes": wanted.processes,
+        "process_id": wanted.process,
+        "cluster_detection_method": "deactivate",
+    }  # fmt: skip
+    try:
+        jax.distributed.initialize(
+            **who, heartbeat_timeout_seconds=HEARTBEAT_SECONDS, shutdown_timeout_seconds=LEAVE_SECONDS
+        )
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"mesh.coordinator={wanted.coordinator!r}: the processes did not meet ({str(error).splitlines()[0]:.200}): "
+            "see that every host runs the command, with a mesh.process of its own, and reaches the coordinator"
+        ) from None
+
+
+def is_first() -> bool:
+    """Whether this is the process that reads, decides and writes."""
+    return jax.process_index() == 0
+
+
+def check_same(config: Config) -> None:
+    """Raises InputError, in every process, unless all were given the same settings, each with a number of its own."""
+    if not _several():
+        return
+    settings = to_dict(config)
+    del settings["mesh"]["process"]
+    given = np.uint32(zlib.crc32(json.dumps(settings).encode()))
+    if len(set(multihost_utils.process_allgather(given).tolist())) > 1:
+        raise InputError(
+            "the processes were not given the same settings: give every host the same command, but for "
+            "--config.mesh.process"
+        )
+
+
+def tell(message: Any) -> int:
+    """Tells the others, who `hear` it, what can be pickled; the largest word that they had to say, 0 for none."""
+    return _exchange(message, 0)[1] if _several() else 0
+
+
+def hear(word: int = 0) -> Any:
+    """What the first process tells, in any other; raises what it raises. word: what it is to know, 0 for nothing."""
+    message, _ = _exchange(None, word)
+    if isinstance(message, Exception):
+        raise message
+    return message
+
+
+@contextmanager
+def leading() -> Iterator[None]:
+    """In the first process: how it ends is told to the others, who listen until they hear None."""
+    try:
+        yield
+    except TELLABLE as error:
+        tell(error)
+        raise
+    tell(None)
 
 
 def devices(wanted: MeshConfig) -> list[jax.Device]:
-    """Those that play. Raises InputError where there are too few."""
-    there = jax.devices()
-    if wanted.data > len(there):
+    """Those that play: of every process equally many, its first. Raises InputError where there are too few."""
+    count, there = jax.process_count(), jax.devices()
+    if wanted.data % count:
+        raise InputError(f"mesh.data={wanted.data}: must be a multiple of the number of processes, which is {count}")
+    share = wanted.data // count
+    owned = [[device for device in there if device.process_index == process] for process in range(count)]
+    if (fewest := min(map(len, owned))) < share:
         seen = f"{len(there)} device{'s' * (len(there) > 1)} ({there[0].platform})"
-        raise InputError(f"mesh.data={wanted.data}: there is no such number of devices: JAX sees {seen}")
-    return there[: wanted.data]
+        each = f", {fewest} in a process where {share} are wanted" if count > 1 else ""
+        raise InputError(f"mesh.data={wanted.data}: there is no such number of devices: JAX sees {seen}{each}")
+    return [device for own in owned for device in own[:share]]
+
+
+def _several() -> bool:
+    return jax.process_count() > 1
+
+
+def _exchange(message: Any, word: int) -> tuple[Any, int]:
+    """(the first one's message, the largest word of any)."""
+    data = np.frombuffer(pickle.dumps(message), np.uint8) if is_first() else np.zeros(0, np.uint8)
+    said = multihost_utils.process_allgather(np.int32([len(data), word]))
+    size = int(said[0, 0])
+    room = 1 << (size - 1).bit_length()  # so that a few programs serve all sizes
+    heard = multihost_utils.broadcast_one_to_all(np.pad(data, (0, room - len(data))))
+    return message if is_first() else pickle.loads(np.asarray(heard)[:size].tobytes()), int(said[:, 1].max())

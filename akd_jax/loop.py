@@ -2,75 +2,103 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import jax
 from tqdm import tqdm
 
-from akd_jax import compilation, dispatch, files, lessons, progress, signals, sweep_directory, teacher_files, workdir
+from akd_jax import (
+    compilation,
+    dispatch,
+    files,
+    hosts,
+    lessons,
+    progress,
+    signals,
+    sweep_directory,
+    teacher_files,
+    workdir,
+)
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_sweep, report_teacher, say
 from akd_jax.conclusion import conclude, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.follower import follow
 from akd_jax.judge import evaluation
 from akd_jax.resumption import go_back, is_reported, where_they_stopped
+from akd_jax.run import Run
 from akd_jax.schedule import next_dispatch
 from akd_jax.seat import Seat, completed, save, settle, taken
-from akd_jax.sweep import is_sweep, members_of
+from akd_jax.sweep import Member, is_sweep, members_of
 from akd_jax.sweep_runs import prepare_all
 from akd_jax.trace import Trace
+from akd_jax.types import AKDState
 
 
 def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
     """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one; or the games of a sweep,
     each in a directory of its own there.
 
-    dry_run: stops before the first round, with nothing written or downloaded.
+    dry_run: stops before the first round, with nothing written or downloaded. Of several processes that play one run
+    (`config.mesh`) the first does all but compute, and what it raises, all raise.
     Raises InputError, before anything is written, for settings, a teacher, data or a platform that cannot be used;
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
     """
     members = members_of(config)
-    sweep_directory.check(config, members, directory)
+    hosts.join(config.mesh)
     compilation.wake(config.compilation.cache)
-    announce(config, members)
+    hosts.check_same(config)
     with _memory(config):
-        runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
-        introduce(runs[0])
-        if dry_run:
-            states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
-            announce_cost(runs, dispatch.compile_turns(runs, states), after=0)
-            return
-        with signals.awaited() as request, sweep_directory.alone(config, members, directory):
-            for run in runs:  # another may have begun meanwhile
-                workdir.check(run.directory, run.config, run.digests, force=force)
-            starts = [progress.fresh(state) for state in states]
-            found = where_they_stopped(runs, starts)
-            resumed = found[0][0] is not starts[0]
-            del states, starts  # or the first players would lie beside those of a resumed run
-            if resumed:
-                say(f"resuming from round {found[0][0].round}")
-            # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-            for run, (now, damaged) in zip(runs, found, strict=True):
-                go_back(run, now, damaged)
-            if all(is_reported(run, now) for run, (now, _) in zip(runs, found, strict=True)):
-                say("all of it was done before: nothing is played, measured or changed")
-            else:
-                for run in runs:
-                    files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
-                    if run.teacher_info:
-                        teacher_files.write_info(run.directory, run.teacher_info)
-                    if run.lessons_info:
-                        lessons.write_info(run.directory, run.lessons_info)
-                with ExitStack() as opened:
-                    seats = [taken(run, now, opened) for run, (now, _) in zip(runs, found, strict=True)]
-                    del found, now  # the states are overwritten
-                    _play(seats, directory, request)
-            if is_sweep(config):
-                told = sweep_directory.tell(config, members, directory)
+        if hosts.is_first():
+            with hosts.leading():
+                _lead(config, members, directory, force=force, dry_run=dry_run)
+        else:
+            follow(config, directory)
+
+
+def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: bool, dry_run: bool) -> None:
+    """What the first process does, in most runs the only one."""
+    sweep_directory.check(config, members, directory)
+    announce(config, members)
+    runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
+    introduce(runs[0])
+    if dry_run:
+        states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
+        announce_cost(runs, {turn: _compiled(runs, turn, states) for turn in runs[0].schedule.turns}, after=0)
+        return
+    with signals.awaited() as request, sweep_directory.alone(config, members, directory):
+        for run in runs:  # another may have begun meanwhile
+            workdir.check(run.directory, run.config, run.digests, force=force)
+        starts = [progress.fresh(state) for state in states]
+        found = where_they_stopped(runs, starts)
+        resumed = found[0][0] is not starts[0]
+        del states, starts  # or the first players would lie beside those of a resumed run
+        if resumed:
+            say(f"resuming from round {found[0][0].round}")
+        # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+        for run, (now, damaged) in zip(runs, found, strict=True):
+            go_back(run, now, damaged)
+        if all(is_reported(run, now) for run, (now, _) in zip(runs, found, strict=True)):
+            say("all of it was done before: nothing is played, measured or changed")
+        else:
+            for run in runs:
+                files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
+                if run.teacher_info:
+                    teacher_files.write_info(run.directory, run.teacher_info)
+                if run.lessons_info:
+                    lessons.write_info(run.directory, run.lessons_info)
+            with ExitStack() as opened:
+                seats = [taken(run, now, opened) for run, (now, _) in zip(runs, found, strict=True)]
+                del found, now  # the states are overwritten
+                hosts.tell(seats[0].now.here)
+                _play(seats, directory, request)
+        if is_sweep(config):
+            told = sweep_directory.tell(config, members, directory)
     if is_sweep(config):
         report_sweep(told, directory)
     else:
@@ -91,6 +119,12 @@ def _memory(config: Config) -> Iterator[None]:
             f"{config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
             f"{config.evaluation.batch_size} if it happened while measuring{fewer}; what was saved is intact"
         ) from error
+
+
+def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
+    """By all processes."""
+    hosts.tell(turn)
+    return dispatch.compile_turn(runs, turn, states)
 
 
 def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
@@ -122,11 +156,11 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
 
     judges = evaluation(lead)
     report_teacher(lead, judges)
-    programs = {}
+    programs: dict[str, Any] = {}
     over = all(is_over(seat.run, seat.now) for seat in seats)
     for turn in schedule.turns if not over and seats[0].now.round < schedule.rounds else ():
         give_way()
-        programs[turn] = dispatch.compile_turn(runs, turn, [seat.now.state for seat in seats])
+        programs[turn] = _compiled(runs, turn, [seat.now.state for seat in seats])
     give_way()
     announce_cost(runs, programs, after=seats[0].now.round)
     with (
@@ -140,6 +174,7 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
             give_way()
             planned = next_dispatch(schedule, seats[0].now.round, paces)
             before = seats[0].now.seconds
+            request.note(hosts.tell(planned))
             with trace.around(planned):
                 seats[:] = dispatch.play(seats, planned, programs[planned.turn])
             # The first call of any program is slow and tells nothing.

@@ -11,7 +11,7 @@ from akd_jax import compilation, data, hosts, lessons, sharding, teacher_files, 
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
-from akd_jax.data import Splits
+from akd_jax.data import Images, Splits
 from akd_jax.errors import DataMissing, InputError
 from akd_jax.experiment import Experiment, build, draws, initial_state, method_of, starting_from
 from akd_jax.flops import count_flops
@@ -99,26 +99,30 @@ def prepare(
 
     fetch: may download and prepare data that are not there. others: directories of those that are played in step with
     it, so that all begin afresh where one of them does.
+    Of several processes the first alone reads, and tells the others what it found.
     """
+    facts = None if hosts.is_first() else hosts.hear()
     options = compilation.options(config.compilation.options)
     placement = sharding.over(hosts.devices(config.mesh))
-    if config.tensorboard:
+    if config.tensorboard and hosts.is_first():
         tensorboard.check_installed()
-    learns = not draws(config)
-    info, teacher_variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
-    lessons_info, images = lessons.load(config, info and info.task, fetch=fetch) if learns else (None, None)
+    facts = facts or _read(config, fetch=fetch)
+    info, teacher_variables, lessons_info, images = facts
     task = info.task if info else lessons_info.task
     examples = lessons_info.images if lessons_info else 0
     experiment = build(config, task, teacher=info and info.arch, examples=examples, placement=placement)
-    workdir.check(directory, config, _digests(info, lessons_info), force=force)
-    begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
-    starts = _load_starts(config, task) if begins else {}
-    held = _load_images(config, task, fetch=fetch)
+    starts, held = {}, Held(None, None)
+    if hosts.is_first():
+        workdir.check(directory, config, _digests(info, lessons_info), force=force)
+        begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
+        starts = _load_starts(config, task) if begins else {}
+        held = _load_images(config, task, fetch=fetch)
+        hosts.tell(facts)  # once nothing can be refused any more
 
     teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
     keys = keys_of(config)
     given = teacher_variables
-    if learns:
+    if lessons_info:
         given = Lessons(*jax.device_put((images.images, images.labels)), keys.order, teacher_variables)
     state = starting_from(initial_state(experiment, keys.players), starts)
     turns = experiment.method.turns
@@ -142,6 +146,13 @@ def prepare(
         sample_key=keys.sample,
     )
     return run, state
+
+
+def _read(config: Config, *, fetch: bool) -> tuple[TeacherInfo | None, Any, LessonsInfo | None, Images | None]:
+    """(the teacher's record and variables, the record and the images to learn from), of those that the method needs."""
+    learns = not draws(config)
+    info, variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
+    return info, variables, *(lessons.load(config, info and info.task, fetch=fetch) if learns else (None, None))
 
 
 def method_with(run: Run, config: Config) -> Method:

@@ -14,6 +14,11 @@ class Request:
 
     by: signal.Signals | None = None
 
+    def note(self, number: int) -> None:
+        """A signal came, here or elsewhere; 0 for none."""
+        if number and not self.by:
+            self.by = signal.Signals(number)
+
 
 @contextmanager
 def awaited() -> Iterator[Request]:
@@ -27,10 +32,7 @@ def awaited() -> Iterator[Request]:
         yield request
         return
 
-    def note(number: int, _: object) -> None:
-        request.by = request.by or signal.Signals(number)
-
-    before = {number: signal.signal(number, note) for number in STOPPING}
+    before = {number: signal.signal(number, lambda came, _: request.note(came)) for number in STOPPING}
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     # A handler waits for compiled code to return, which a dispatch or a compilation does late. What is written to this

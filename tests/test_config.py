@@ -146,6 +146,14 @@ def test_wrong_type(key, value):
         ("accumulate", 256),
         ("mesh__data", 0),
         ("mesh__data", 3),
+        ("mesh__processes", 0),
+        ("mesh__processes", 2),
+        ("mesh__process", 1),
+        ("mesh__process", -1),
+        ("mesh__coordinator", "host0"),
+        ("mesh__coordinator", ":1234"),
+        ("mesh__coordinator", "host0:http"),
+        ("mesh__coordinator", "host0:65536"),
     ],
 )
 def test_out_of_range(key, value):
@@ -187,10 +195,20 @@ def test_ends_of_ranges_are_allowed(key, value):
             "mesh.data=4: must be a divisor of batch_size / accumulate, 6",
         ),
         ({"debug_nans": True, "mesh__data": 2}, "debug_nans=True: must be off where mesh.data is above 1"),
+        ({"mesh__coordinator": "a:1", "mesh__processes": 2}, "mesh.data=1: must be a multiple of processes, 2"),
+        (
+            {"mesh__coordinator": "auto", "mesh__processes": 2, "mesh__data": 2},
+            "mesh.processes=2: must be left out beside",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together(changes, says):
     assert refusal(**changes).startswith(says)
+
+
+@pytest.mark.parametrize("coordinator", ["auto", "host0:1234", "[fe80::1]:1234"])
+def test_places_to_meet(coordinator):
+    assert from_dict(settings(mesh__coordinator=coordinator, mesh__data=8)).mesh.coordinator == coordinator
 
 
 def test_round_trip_through_json():

@@ -49,7 +49,7 @@ ARROWS = {
     "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
-    "hosts": "config errors",
+    "hosts": "config config_dict errors",
     "experiment": "augmentation compilation config errors methods models objectives optimizers sharding task types",
     "metrics": "errors files",
     "data": "convert digits errors files",
@@ -79,14 +79,15 @@ ARROWS = {
     "seat": "checkpoint conclusion judge progress recorder run workdir",
     "resumption": "checkpoint conclusion errors files metrics progress run workdir",
     "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
-    "loop": "briefing compilation conclusion config config_dict dispatch errors files judge lessons progress "
-    "resumption schedule seat signals sweep sweep_directory sweep_runs teacher_files trace workdir",
+    "follower": "config dispatch hosts run schedule signals types",
+    "loop": "briefing compilation conclusion config config_dict dispatch errors files follower hosts judge lessons "
+    "progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "spread",
     "graduation": "briefing convert export files saved_run teacher_files",
     "cli": "comparison compilation config config_dict convert data errors examination experiment export files "
-    "graduation hub loop normalisation report saved_run sweep teacher_files verification workdir",
+    "graduation hosts hub loop normalisation report saved_run sweep teacher_files verification workdir",
 }
 CORE = {
     "augmentation",

@@ -53,14 +53,15 @@ def train_as_told(
         return
     check(config)
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
-    if not values.dry_run:
+    if not values.dry_run and not config.mesh.coordinator:  # of several processes the first alone has it
         workdir.check_unused(directory)
     # After the command line is known to be right: importing takes seconds.
+    from akd_jax import hosts
     from akd_jax.loop import train
     from akd_jax.sweep import members_of
 
     train(config, directory, force=values.force, dry_run=values.dry_run)
-    if not values.dry_run:
+    if not values.dry_run and hosts.is_first():
         for member in members_of(config):
             then(directory / member.name)
 

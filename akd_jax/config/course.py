@@ -79,12 +79,31 @@ class CollapseConfig:
 
 @dataclass(frozen=True)
 class MeshConfig:
-    """The devices that play one run together, each its share of every batch. data: how many."""
+    """The devices that play one run together, each its share of every batch.
+
+    data: how many, of all processes together.
+    coordinator: where several processes meet, one a host: "host:port" of the first of them, or "auto" for what Slurm, a
+      TPU or GKE says; "" for one process.
+    processes, process: how many there are, and which this one is, counted from 0. Not beside "auto".
+    """
 
     data: int = 1
+    coordinator: str = ""
+    processes: int = 1
+    process: int = 0
 
     def __post_init__(self):
-        check_counts(self, "data")
+        check_counts(self, "data", "processes")
+        check("process", self.process, 0 <= self.process < self.processes, f"in 0 ... {self.processes - 1}")
+        if self.coordinator in ("", "auto"):
+            alone = "without a coordinator" if not self.coordinator else "beside coordinator=auto, which says it"
+            check("processes", self.processes, self.processes == 1, f"left out {alone}")
+        else:
+            host, _, port = self.coordinator.rpartition(":")
+            meets = bool(host) and port.isdecimal() and 0 < int(port) < 1 << 16
+            check("coordinator", self.coordinator, meets, "HOST:PORT, auto, or empty for one process")
+        fits = self.data % self.processes == 0
+        check("data", self.data, fits, f"a multiple of processes, {self.processes}, of which each has its share")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""What the processes beside the first one do in a run: what it tells them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from akd_jax import dispatch, hosts, signals
+from akd_jax.config import Config
+from akd_jax.run import prepare
+from akd_jax.schedule import Dispatch
+from akd_jax.types import AKDState
+
+
+def follow(config: Config, directory: Path) -> None:
+    """Computes with the first process, to which it passes signals on, until that ends; raises what that raises.
+
+    It is told a state to go on from, the name of a turn to compile, or a dispatch to play.
+    """
+    with signals.awaited() as request:
+        run, state = prepare(config, directory, force=False, fetch=False)
+        state, programs = run.placement.everywhere(state), {}
+        while (order := hosts.hear(request.by or 0)) is not None:
+            match order:
+                case AKDState():
+                    state = run.placement.everywhere(order)
+                case str():
+                    programs[order] = dispatch.compile_turn([run], order, [state])
+                case Dispatch():
+                    state, _ = programs[order.turn](state, run.given, run.game_key, np.int32(order.rounds))

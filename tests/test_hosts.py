@@ -1,0 +1,141 @@
+"""Two processes on one machine play one run: the first reads and writes, both end alike."""
+
+import os
+import pickle
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import CONSTANT, TINY, status
+from outcomes import names, rows
+
+from akd_jax import hosts, saved_run
+from akd_jax.cli import train
+from akd_jax.errors import InputError, StoppedError
+
+ROOT = Path(__file__).parents[1]
+GAME = (*TINY, *CONSTANT)
+LONG = (*GAME, "--config.schedule.epochs=2000")
+
+
+def port():
+    """One that is free."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Where they are kept from one run to the next."""
+    return tmp_path_factory.mktemp("programs")
+
+
+def start(directory, programs, *command, own=("", "")):
+    """The two processes of a run, two devices each, each in a folder of its own; own: an argument of each's own."""
+    meeting = f"--config.mesh.coordinator=127.0.0.1:{port()}", "--config.mesh.processes=2", "--config.mesh.data=4"
+    environment = {
+        "JAX_NUM_CPU_DEVICES": "2",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(programs),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+    started = []
+    for process in range(2):
+        folder = directory / f"host{process}"
+        folder.mkdir()
+        told = [*command, *meeting, f"--config.mesh.process={process}", *filter(None, [own[process]])]
+        started.append(
+            subprocess.Popen(
+                [sys.executable, str(ROOT / "scripts" / "train.py"), *told, "--workdir", "run"],
+                cwd=folder,
+                env=os.environ | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return started
+
+
+def ended(started, timeout=600):
+    """(exit status, stdout, stderr) of each; none is left behind."""
+    try:
+        told = [process.communicate(timeout=timeout) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    return [(process.returncode, *texts) for process, texts in zip(started, told, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory, programs):
+    """(the folder of each host, how its process ended)."""
+    directory = tmp_path_factory.mktemp("two")
+    return [directory / "host0", directory / "host1"], ended(start(directory, programs, *GAME))
+
+
+def test_two_processes_play_the_run_of_one(together, tmp_path):
+    folders, outcome = together
+    assert [code for code, *_ in outcome] == [0, 0], outcome
+    assert status(train, *GAME, "--workdir", tmp_path / "run") == 0
+    one, two = rows(tmp_path / "run"), rows(folders[0] / "run")
+    assert [(row["kind"], row["round"]) for row in one] == [(row["kind"], row["round"]) for row in two]
+    losses = [[row["student_loss"] for row in found if row["kind"] == "train"] for found in (one, two)]
+    assert len(losses[0]) == 4
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
+
+
+def test_only_the_first_writes(together):
+    folders, outcome = together
+    assert "on 4 x cpu (cpu)" in outcome[0][1] and "finished 4 rounds" in outcome[0][1]
+    assert all(line.startswith("[Gloo]") for line in outcome[1][1].splitlines())  # XLA's own
+    assert names(folders[0]) == {"run"} and names(folders[1]) == set()
+    assert {"summary.json", "curves.png", "checkpoints", "samples"} <= names(folders[0] / "run")
+
+
+def test_a_signal_to_one_stops_both_after_saving(tmp_path, programs):
+    started = start(tmp_path, programs, *LONG)
+    metrics = tmp_path / "host0" / "run" / "metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size):
+        assert all(process.poll() is None for process in started), ended(started)
+        time.sleep(0.2)
+    os.kill(started[1].pid, signal.SIGTERM)
+    outcome = ended(started)
+    assert [code for code, *_ in outcome] == [143, 143], outcome
+    played = {int(re.search(r"stopped by SIGTERM after round (\d+)", error)[1]) for _, _, error in outcome}
+    assert played == {saved_run.read(tmp_path / "host0" / "run").progress.round}
+
+
+def test_what_the_first_refuses_all_refuse(tmp_path, programs):
+    outcome = ended(start(tmp_path, programs, *GAME, "--config.teacher.path=nowhere"))
+    assert [code for code, *_ in outcome] == [2, 2], outcome
+    assert all("nowhere" in error.splitlines()[-1] for *_, error in outcome), outcome
+
+
+def test_different_commands(tmp_path, programs):
+    outcome = ended(start(tmp_path, programs, *GAME, own=("--config.seed=1", "--config.seed=2")))
+    assert [code for code, *_ in outcome] == [2, 2], outcome
+    assert all("the processes were not given the same settings" in error for *_, error in outcome)
+    assert names(tmp_path / "host0") == names(tmp_path / "host1") == set()
+
+
+def test_what_is_heard_is_raised(monkeypatch):
+    stopped = pickle.loads(pickle.dumps(StoppedError("stopped", signal.SIGTERM)))
+    assert (str(stopped), stopped.number) == ("stopped", signal.SIGTERM)
+    monkeypatch.setattr(hosts, "_exchange", lambda message, word: (InputError("no teacher"), word))
+    with pytest.raises(InputError, match="no teacher"):
+        hosts.hear()
+
+
+def test_one_process_has_nobody_to_tell():
+    assert hosts.is_first() and hosts.tell("anything") == 0
+    with pytest.raises(InputError), hosts.leading():
+        raise InputError("anything")
