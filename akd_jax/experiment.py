@@ -106,11 +106,16 @@ def initial_state(experiment: Experiment, key: Array) -> AKDState:
 
 
 def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:
-    """The state with these variables for the students named; their optimizers stay as they are."""
+    """The state with copies of these variables, which may be NumPy's, for the students named; their optimizers stay as
+    they are.
+    """
 
     def begun(player, given):
-        average = jax.tree.map(jnp.array, given) if player.average else ()
-        return player.replace(params=given.params, batch_stats=given.batch_stats, average=average)
+        copied = partial(jax.tree.map, jnp.array, given)  # each its own, since dispatches overwrite what they are given
+        own = copied()
+        return player.replace(
+            params=own.params, batch_stats=own.batch_stats, average=copied() if player.average else ()
+        )
 
     return state.replace(
         students=state.students | {name: begun(state.students[name], given) for name, given in starts.items()}

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-
 from akd_jax import workdir
 from akd_jax.config import Config
 from akd_jax.experiment import initial_state, starting_from
@@ -37,7 +34,7 @@ def beside(run: Run, state: AKDState, config: Config) -> tuple[Run, AKDState]:
     """
     keys = keys_of(config)
     given = zip(config.students, config.student_weights, strict=False)
-    starts = {name: jax.tree.map(jnp.copy, state.students[name].variables) for name, path in given if path}
+    starts = {name: state.students[name].variables for name, path in given if path}
     another = run._replace(
         config=config,
         given=run.given.replace(order=keys.order) if run.lessons_info else run.given,
