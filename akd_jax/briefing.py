@@ -94,16 +94,17 @@ def report_end(run: Run, summary: Mapping[str, Any]) -> None:
     """Where everything is."""
     if summary["rounds"] < run.schedule.rounds:
         say(f"stopped early: {summary['ending']}")
-    took = duration(summary["wall_seconds"])
-    say(f"finished {summary['rounds']} rounds in {took} of training{_speed(summary)}; results are in {run.directory}")
+    took = f"{duration(summary['wall_seconds'])} of training{_speed(run, summary)}"
+    say(f"finished {summary['rounds']} rounds in {took}; results are in {run.directory}")
 
 
-def _speed(summary: Mapping[str, Any]) -> str:
-    """And what it took of the chip, where that is known: older summaries lack it."""
+def _speed(run: Run, summary: Mapping[str, Any]) -> str:
+    """And what it took of the chips, where that is known: older summaries lack it."""
+    whose = "chips'" if run.config.mesh.data > 1 else "chip's"
     parts = []
     if seconds := summary["wall_seconds"]:
         speed = f"{summary['flops'] / seconds / 1e12:.3g} TFLOP/s"
-        share = f" ({summary['mfu']:.1%} of the chip's peak)" if summary.get("mfu") else ""
+        share = f" ({summary['mfu']:.1%} of the {whose} peak)" if summary.get("mfu") else ""
         if shown := summary["images_per_second"]:  # to the teacher, which not every run has
             parts.append(f"{shown:,.0f} images/s")
         parts.append(speed + share)

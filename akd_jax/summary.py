@@ -19,14 +19,14 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
 
     What the run does not have, a teacher or labelled images to learn from, is None.
 
-    images_per_second, mfu: of the device, which plays all runs that are in step, in their common time; so of one by
-    itself, images shown to its teacher a second, and model FLOP utilisation, its operations a second over the peak of
-    the chip at hand, None where nobody knows that. peak_memory_bytes: of the process that wrote this, None where the
-    platform does not tell.
+    images_per_second, mfu: of what plays, all runs that are in step in their common time; so of one by itself, images
+    shown to its teacher a second, and model FLOP utilisation, its operations a second over the peak of its chips, None
+    where nobody knows that. peak_memory_bytes: of the process that wrote this, None where the platform does not tell.
     """
     teacher, seconds = run.teacher_info, progress.seconds
     share = seconds / run.in_step  # all take equally long
-    peak = chips.peak_flops_per_second(jax.devices()[0].device_kind)
+    of_a_chip = chips.peak_flops_per_second(jax.devices()[0].device_kind)
+    peak = of_a_chip and run.config.mesh.data * of_a_chip
     return {
         "schema": SCHEMA,
         "config": run.config.name,

@@ -7,7 +7,12 @@ import pytest
 
 from akd_jax.briefing import report_end
 
-RUN = SimpleNamespace(schedule=SimpleNamespace(rounds=4), directory=Path("runs/mine"))
+
+def run(devices=1):
+    config = SimpleNamespace(mesh=SimpleNamespace(data=devices))
+    return SimpleNamespace(config=config, schedule=SimpleNamespace(rounds=4), directory=Path("runs/mine"))
+
+
 SUMMARY = {"rounds": 4, "wall_seconds": 100.0, "images_per_second": 40_960.0, "flops": 31_000 * 10**12}
 
 
@@ -24,11 +29,16 @@ SUMMARY = {"rounds": 4, "wall_seconds": 100.0, "images_per_second": 40_960.0, "f
     ],
 )
 def test_how_fast_it_was(measured, says, capsys):
-    report_end(RUN, SUMMARY | measured)
+    report_end(run(), SUMMARY | measured)
     wanted = f"finished 4 rounds in 1 min 40 s of training, {says}; results are in runs/mine\n"
     assert capsys.readouterr().out == wanted
 
 
+def test_the_peak_of_several_chips(capsys):
+    report_end(run(devices=4), SUMMARY | {"mfu": 0.3134})
+    assert "(31.3% of the chips' peak)" in capsys.readouterr().out
+
+
 def test_a_run_of_no_rounds_has_no_speed(capsys):
-    report_end(RUN, SUMMARY | {"wall_seconds": 0.0, "flops": 0})
+    report_end(run(), SUMMARY | {"wall_seconds": 0.0, "flops": 0})
     assert "of training; results are in" in capsys.readouterr().out

@@ -9,31 +9,31 @@ from akd_jax import chips, progress
 from akd_jax.summary import summarise
 from akd_jax.types import AKDState
 
-RUN = SimpleNamespace(
-    config=SimpleNamespace(name="mine", method="akd", seed=0),
-    teacher_info=None,
-    lessons_info=None,
-    parameters={},
-    in_step=1,
-)
+
+def run(devices=1, in_step=1):
+    config = SimpleNamespace(name="mine", method="akd", seed=0, mesh=SimpleNamespace(data=devices))
+    return SimpleNamespace(config=config, teacher_info=None, lessons_info=None, parameters={}, in_step=in_step)
+
+
 PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, flops=6 * 10**9, teacher_queries=30)
 
 
-def summary(played=PLAYED, run=RUN):
-    return summarise(run, played, teacher_top1={})
+def summary(played=PLAYED, **how):
+    return summarise(run(**how), played, teacher_top1={})
 
 
-def test_the_share_of_a_chips_peak(monkeypatch):
+def test_the_share_of_the_chips_peak(monkeypatch):
     monkeypatch.setattr(chips, "peak_flops_per_second", lambda kind: 1e10 if kind == "cpu" else None)
     monkeypatch.setattr(chips, "peak_memory_bytes", lambda: 5 * 2**30)
     assert summary()["mfu"] == pytest.approx(0.3)
+    assert summary(devices=4)["mfu"] == pytest.approx(0.3 / 4) and summary(devices=4)["device"] == "4 x cpu (cpu)"
     assert summary(PLAYED._replace(seconds=0.0, flops=0))["mfu"] is None
     assert summary()["peak_memory_bytes"] == 5 * 2**30
 
 
 def test_runs_that_are_played_in_step_share_the_time(monkeypatch):
     monkeypatch.setattr(chips, "peak_flops_per_second", lambda kind: 1e11)
-    alone, one_of_three = summary(), summary(run=SimpleNamespace(**vars(RUN) | {"in_step": 3}))
+    alone, one_of_three = summary(), summary(in_step=3)
     assert (alone["images_per_second"], one_of_three["images_per_second"]) == (15, 45)
     assert (alone["mfu"], one_of_three["mfu"]) == (0.03, 0.09)
     assert alone["wall_seconds"] == one_of_three["wall_seconds"] == 2
