@@ -39,9 +39,10 @@ OFF = "off"
 UNREADABLE = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 
 
-def wake(cache: str = "") -> None:
-    """What every command begins with that computes: a look for the platform, and `keep_programs` in `cache`.
+def wake(cache: str = "", *, alone: bool = True) -> None:
+    """What every command that computes begins with: a look for the platform, and `keep_programs`.
 
+    alone: whether no other process plays with this one.
     Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have.
     """
     if missing := missing_platform():
@@ -49,7 +50,9 @@ def wake(cache: str = "") -> None:
             f"JAX_PLATFORMS={jax.config.jax_platforms}: {missing}; install '.[cuda]' or '.[tpu]' where there is one, "
             "or set JAX_PLATFORMS=cpu"
         )
-    keep_programs(cache)
+    # JAX keeps what the first process compiles (jax/_src/compiler.py). Another, which does not find it, compiles alone,
+    # and on GPUs waits up to a day to hear which kernels the first found to be fast (openxla/xla, pull request 16153).
+    keep_programs(cache or ("" if alone else OFF))
 
 
 def missing_platform() -> str:

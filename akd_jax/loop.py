@@ -51,7 +51,7 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
     """
     members = members_of(config)
     hosts.join(config.mesh)
-    compilation.wake(config.compilation.cache)
+    compilation.wake(config.compilation.cache, alone=not config.mesh.coordinator)
     hosts.check_same(config)
     with _memory(config):
         if hosts.is_first():

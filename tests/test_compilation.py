@@ -72,6 +72,13 @@ def test_programs_are_kept_where_it_is_said(own_cache, monkeypatch):
     assert not jax.config.jax_enable_compilation_cache
 
 
+def test_beside_other_processes_programs_are_kept_only_where_it_is_said(own_cache):
+    compilation.wake("here", alone=False)
+    assert jax.config.jax_compilation_cache_dir == "here" and jax.config.jax_enable_compilation_cache
+    compilation.wake(alone=False)
+    assert not jax.config.jax_enable_compilation_cache
+
+
 def test_a_kept_program_that_was_cut_short_is_replaced(own_cache, tmp_path):
     """By the process that cannot read it; a kill while it was written leaves such a one."""
     code = (

@@ -40,17 +40,17 @@ def programs(tmp_path_factory):
 def start(directory, programs, *command, own=("", "")):
     """The two processes of a run, two devices each, each in a folder of its own; own: an argument of each's own."""
     meeting = f"--config.mesh.coordinator=127.0.0.1:{port()}", "--config.mesh.processes=2", "--config.mesh.data=4"
+    kept = f"--config.compilation.cache={programs}"
     environment = {
         "JAX_NUM_CPU_DEVICES": "2",
         "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(programs),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     }
     started = []
     for process in range(2):
         folder = directory / f"host{process}"
         folder.mkdir()
-        told = [*command, *meeting, f"--config.mesh.process={process}", *filter(None, [own[process]])]
+        told = [*command, *meeting, kept, f"--config.mesh.process={process}", *filter(None, [own[process]])]
         started.append(
             subprocess.Popen(
                 [sys.executable, str(ROOT / "scripts" / "train.py"), *told, "--workdir", "run"],

@@ -111,7 +111,8 @@ class CompilationConfig:
     """How programs are made.
 
     options: XLA's, "name=value" each, beside those that are measured to be faster on the platform.
-    cache: where programs are kept between processes: a directory, "" for the user's cache, "off" for nowhere.
+    cache: where programs are kept between processes: a directory, which several hosts have to share; "off" for nowhere;
+      "" for the user's cache, and for nowhere beside a coordinator.
     """
 
     options: tuple[str, ...] = ()
