@@ -6,6 +6,7 @@ So nothing that depends on a clock, a disk or a signal is anybody else's, and al
 import json
 import pickle
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,9 +60,18 @@ def is_first() -> bool:
 
 
 def check_same(config: Config) -> None:
-    """Raises InputError, in every process, unless all were given the same settings, each with a number of its own."""
+    """Raises InputError, in every process, unless all have equally many devices, and were given the same settings, each
+    with a number of its own.
+    """
     if not _several():
         return
+    owned = Counter(device.process_index for device in jax.devices())
+    if len(set(owned.values())) > 1:  # which all know without a word; they could not exchange any
+        each = ", ".join(f"{count} in process {process}" for process, count in sorted(owned.items()))
+        raise InputError(
+            f"mesh.coordinator={config.mesh.coordinator!r}: the processes have unequally many devices ({each}): let "
+            "all see as many, e.g. by CUDA_VISIBLE_DEVICES"
+        )
     settings = to_dict(config)
     del settings["mesh"]["process"]
     given = np.uint32(zlib.crc32(json.dumps(settings).encode()))
@@ -97,16 +107,17 @@ def leading() -> Iterator[None]:
 
 
 def devices(wanted: MeshConfig) -> list[jax.Device]:
-    """Those that play: of every process equally many, its first. Raises InputError where there are too few."""
+    """Those that play: of every process, which all have equally many, its first. Raises InputError where there are too
+    few.
+    """
     count, there = jax.process_count(), jax.devices()
     if wanted.data % count:
         raise InputError(f"mesh.data={wanted.data}: must be a multiple of the number of processes, which is {count}")
     share = wanted.data // count
     owned = [[device for device in there if device.process_index == process] for process in range(count)]
-    if (fewest := min(map(len, owned))) < share:
+    if len(there) < wanted.data:
         seen = f"{len(there)} device{'s' * (len(there) > 1)} ({there[0].platform})"
-        each = f", {fewest} in a process where {share} are wanted" if count > 1 else ""
-        raise InputError(f"mesh.data={wanted.data}: there is no such number of devices: JAX sees {seen}{each}")
+        raise InputError(f"mesh.data={wanted.data}: there is no such number of devices: JAX sees {seen}")
     return [device for own in owned for device in own[:share]]
 
 

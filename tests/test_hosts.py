@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 from commands import CONSTANT, TINY, status
 from outcomes import names, rows
+from stage import tiny
 
 from akd_jax import hosts, saved_run
 from akd_jax.cli import train
@@ -125,6 +128,19 @@ def test_different_commands(tmp_path, programs):
     assert [code for code, *_ in outcome] == [2, 2], outcome
     assert all("the processes were not given the same settings" in error for *_, error in outcome)
     assert names(tmp_path / "host0") == names(tmp_path / "host1") == set()
+
+
+def test_hosts_with_unequally_many_devices(monkeypatch):
+    """Said by each, before anything is exchanged, which would fail."""
+    devices = [SimpleNamespace(process_index=process) for process in (0, 0, 1, 1, 1)]
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "devices", lambda: devices)
+    monkeypatch.setattr(hosts.multihost_utils, "process_allgather", lambda given: np.stack([given, given]))
+    config = tiny({"mesh.data": 2, "mesh.processes": 2, "mesh.coordinator": "host:1"})
+    with pytest.raises(InputError, match=r"unequally many devices \(2 in process 0, 3 in process 1\)"):
+        hosts.check_same(config)
+    devices.pop()
+    hosts.check_same(config)
 
 
 def test_what_is_heard_is_raised(monkeypatch):
