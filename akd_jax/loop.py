@@ -63,6 +63,8 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
 
 def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: bool, dry_run: bool) -> None:
     """What the first process does, in most runs the only one."""
+    if not dry_run:
+        workdir.check_unused(directory)
     sweep_directory.check(config, members, directory)
     announce(config, members)
     runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)

@@ -53,7 +53,7 @@ def train_as_told(
         return
     check(config)
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
-    if not values.dry_run and not config.mesh.coordinator:  # of several processes the first alone has it
+    if not values.dry_run and not config.mesh.coordinator:  # several processes: the first looks, later
         workdir.check_unused(directory)
     # After the command line is known to be right: importing takes seconds.
     from akd_jax import hosts
