@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 
 from akd_jax.config import Config, MeshConfig
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import InputError, NonFiniteError, SavedStateError, StoppedError
+from akd_jax.errors import ExportError, InputError, NonFiniteError, SavedStateError, StoppedError
 
 AUTO = "auto"
 HEARTBEAT_SECONDS = 60
@@ -25,7 +25,7 @@ HEARTBEAT_SECONDS = 60
 LEAVE_SECONDS = 120
 """How long a process that ends waits for the others: who does not come is in the middle of something that cannot be
 finished without it, and ends then."""
-TELLABLE = (InputError, NonFiniteError, SavedStateError, StoppedError, OSError)
+TELLABLE = (InputError, NonFiniteError, SavedStateError, StoppedError, ExportError, OSError)
 """What is raised between programs, where all are listening."""
 
 

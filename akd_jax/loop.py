@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,20 @@ from akd_jax.trace import Trace
 from akd_jax.types import AKDState
 
 
-def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool = False) -> None:
+def train(
+    config: Config,
+    directory: Path,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    then: Callable[[Path], None] = lambda directory: None,
+) -> None:
     """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one; or the games of a sweep,
     each in a directory of its own there.
 
-    dry_run: stops before the first round, with nothing written or downloaded. Of several processes that play one run
-    (`config.mesh`) the first does all but compute, and what it raises, all raise.
+    dry_run: stops before the first round, with nothing written or downloaded. then: what follows in each run's directory
+    at its end. Of several processes that play one run (`config.mesh`) the first does all but compute, and what it
+    raises, all raise.
     Raises InputError, before anything is written, for settings, a teacher, data or a platform that cannot be used;
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
@@ -57,6 +65,8 @@ def train(config: Config, directory: Path, *, force: bool = False, dry_run: bool
         if hosts.is_first():
             with hosts.leading():
                 _lead(config, members, directory, force=force, dry_run=dry_run)
+                for member in () if dry_run else members:
+                    then(directory / member.name)
         else:
             follow(config, directory)
 

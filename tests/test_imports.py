@@ -87,7 +87,7 @@ ARROWS = {
     "comparison": "spread",
     "graduation": "briefing convert export files saved_run teacher_files",
     "cli": "comparison compilation config config_dict convert data errors examination experiment export files "
-    "graduation hosts hub loop normalisation report saved_run sweep teacher_files verification workdir",
+    "graduation hub loop normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
     "augmentation",

@@ -56,14 +56,9 @@ def train_as_told(
     if not values.dry_run and not config.mesh.coordinator:  # several processes: the first looks, later
         workdir.check_unused(directory)
     # After the command line is known to be right: importing takes seconds.
-    from akd_jax import hosts
     from akd_jax.loop import train
-    from akd_jax.sweep import members_of
 
-    train(config, directory, force=values.force, dry_run=values.dry_run)
-    if not values.dry_run and hosts.is_first():
-        for member in members_of(config):
-            then(directory / member.name)
+    train(config, directory, force=values.force, dry_run=values.dry_run, then=then)
 
 
 def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:
