@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import jax
 from tqdm import tqdm
 
 from akd_jax import (
@@ -16,6 +15,7 @@ from akd_jax import (
     files,
     hosts,
     lessons,
+    memory,
     progress,
     signals,
     sweep_directory,
@@ -26,7 +26,7 @@ from akd_jax.briefing import announce, announce_cost, introduce, report_end, rep
 from akd_jax.conclusion import conclude, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.errors import StoppedError
 from akd_jax.follower import follow
 from akd_jax.judge import evaluation
 from akd_jax.resumption import go_back, is_reported, where_they_stopped
@@ -50,9 +50,9 @@ def train(
     """Plays the game of `config` in `directory`, on from its newest checkpoint if it has one; or the games of a sweep,
     each in a directory of its own there.
 
-    dry_run: stops before the first round, with nothing written or downloaded. then: what follows in each run's directory
-    at its end. Of several processes that play one run (`config.mesh`) the first does all but compute, and what it
-    raises, all raise.
+    dry_run: stops before the first round, with nothing written or downloaded. then: what follows in each run's
+    directory at its end. Of several processes that play one run (`config.mesh`) the first does all but compute, and
+    what it raises, all raise.
     Raises InputError, before anything is written, for settings, a teacher, data or a platform that cannot be used;
     NonFiniteError where too many steps in a row are not finite; OutOfMemoryError; and, in the main thread, StoppedError
     after SIGTERM or SIGINT, once the run is saved.
@@ -61,7 +61,7 @@ def train(
     hosts.join(config.mesh)
     compilation.wake(config.compilation.cache, alone=not config.mesh.coordinator)
     hosts.check_same(config)
-    with _memory(config):
+    with memory.advising(config):
         if hosts.is_first():
             with hosts.leading():
                 _lead(config, members, directory, force=force, dry_run=dry_run)
@@ -115,22 +115,6 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
         report_sweep(told, directory)
     else:
         report_end(runs[0], files.read_json(directory / workdir.SUMMARY))
-
-
-@contextmanager
-def _memory(config: Config) -> Iterator[None]:
-    """Says what to do where the device has too little of it."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        fewer = ", or fewer members of the sweep in another --workdir" if is_sweep(config) else ""
-        raise OutOfMemoryError(
-            f"out of memory ({str(error).splitlines()[0]:.200}): give a smaller --config.batch_size than "
-            f"{config.batch_size} (with --force in the same --workdir), or --config.evaluation.batch_size than "
-            f"{config.evaluation.batch_size} if it happened while measuring{fewer}; what was saved is intact"
-        ) from error
 
 
 def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:

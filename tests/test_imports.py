@@ -49,6 +49,7 @@ ARROWS = {
     "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
+    "memory": "config errors sweep",
     "hosts": "config config_dict errors",
     "experiment": "augmentation compilation config errors methods models objectives optimizers sharding task types",
     "metrics": "errors files",
@@ -81,7 +82,8 @@ ARROWS = {
     "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
     "follower": "config dispatch hosts run schedule signals types",
     "loop": "briefing compilation conclusion config config_dict dispatch errors files follower hosts judge lessons "
-    "progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types workdir",
+    "memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types "
+    "workdir",
     "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "spread",

@@ -171,4 +171,6 @@ def test_too_little_memory(one, tmp_path):
     with pytest.raises(OutOfMemoryError, match=r"smaller --config\.batch_size than 8 ") as caught:
         one.train(tmp_path, play=exhausting)
     assert "\n" not in str(caught.value)
+    for key, now in (("mesh.data", 1), ("accumulate", 1), ("evaluation.batch_size", 256)):
+        assert f"--config.{key} than {now}" in str(caught.value)
     assert saved_run.read(tmp_path).progress.round == 3
