@@ -17,7 +17,14 @@ from jax.experimental import multihost_utils
 
 from akd_jax.config import Config, MeshConfig
 from akd_jax.config_dict import to_dict
-from akd_jax.errors import ExportError, InputError, NonFiniteError, SavedStateError, StoppedError
+from akd_jax.errors import (
+    ExportError,
+    InputError,
+    NonFiniteError,
+    OutOfMemoryError,
+    SavedStateError,
+    StoppedError,
+)
 
 AUTO = "auto"
 HEARTBEAT_SECONDS = 60
@@ -25,8 +32,17 @@ HEARTBEAT_SECONDS = 60
 LEAVE_SECONDS = 120
 """How long a process that ends waits for the others: who does not come is in the middle of something that cannot be
 finished without it, and ends then."""
-TELLABLE = (InputError, NonFiniteError, SavedStateError, StoppedError, ExportError, OSError)
-"""What is raised between programs, where all are listening."""
+TELLABLE = (
+    InputError,
+    NonFiniteError,
+    SavedStateError,
+    StoppedError,
+    ExportError,
+    OutOfMemoryError,
+    OSError,
+    KeyboardInterrupt,
+)
+"""What is raised between programs, where all are listening. JAX's own errors may come out of one that all are in."""
 
 
 def join(wanted: MeshConfig) -> None:
@@ -90,7 +106,7 @@ def tell(message: Any) -> int:
 def hear(word: int = 0) -> Any:
     """What the first process tells, in any other; raises what it raises. word: what it is to know, 0 for nothing."""
     message, _ = _exchange(None, word)
-    if isinstance(message, Exception):
+    if isinstance(message, BaseException):
         raise message
     return message
 

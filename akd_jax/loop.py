@@ -65,8 +65,9 @@ def train(
         if hosts.is_first():
             with hosts.leading():
                 _lead(config, members, directory, force=force, dry_run=dry_run)
-                for member in () if dry_run else members:
-                    then(directory / member.name)
+                with memory.advising(config):
+                    for member in () if dry_run else members:
+                        then(directory / member.name)
         else:
             follow(config, directory)
 
@@ -77,7 +78,8 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
         workdir.check_unused(directory)
     sweep_directory.check(config, members, directory)
     announce(config, members)
-    runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
+    with memory.advising(config):
+        runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
     introduce(runs[0])
     if dry_run:
         states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
@@ -147,10 +149,12 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
         for i, (run, now, checkpoints, recorder, _) in enumerate(seats):
             if evaluation_due(run, now):
                 give_way()  # before each, since it may take long
-                now = conclude(run, now, judges, recorder, checkpoints)
+                with memory.advising(run.config):
+                    now = conclude(run, now, judges, recorder, checkpoints)
                 seats[i] = seats[i]._replace(now=now, saved=now.round)
 
-    judges = evaluation(lead)
+    with memory.advising(lead.config):
+        judges = evaluation(lead)
     report_teacher(lead, judges)
     programs: dict[str, Any] = {}
     over = all(is_over(seat.run, seat.now) for seat in seats)
@@ -163,7 +167,8 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
         Trace(directory / workdir.PROFILE, lead.config.profile_dispatches) as trace,
         tqdm(total=schedule.rounds, initial=seats[0].now.round, unit="round", disable=None) as bar,
     ):
-        seats[:] = [completed(seat, judges) for seat in seats]
+        with memory.advising(lead.config):
+            seats[:] = [completed(seat, judges) for seat in seats]
         evaluate()
         saved, paces = time.monotonic(), {}
         while not all(seat.now.ending for seat in seats):

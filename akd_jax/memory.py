@@ -12,7 +12,10 @@ from akd_jax.sweep import is_sweep
 
 @contextmanager
 def advising(config: Config) -> Iterator[None]:
-    """Raises OutOfMemoryError, which says which settings take less, where a device of a run of these has too little."""
+    """Raises OutOfMemoryError, which says which settings take less, where a device of a run of these has too little.
+
+    Around what the first of several processes does by itself, also so that the others can be told (`hosts.TELLABLE`).
+    """
     try:
         yield
     except jax.errors.JaxRuntimeError as error:

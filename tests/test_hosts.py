@@ -20,7 +20,7 @@ from stage import tiny
 
 from akd_jax import hosts, saved_run
 from akd_jax.cli import train
-from akd_jax.errors import InputError, StoppedError
+from akd_jax.errors import InputError, OutOfMemoryError, StoppedError
 
 ROOT = Path(__file__).parents[1]
 GAME = (*TINY, *CONSTANT)
@@ -149,6 +149,28 @@ def test_what_is_heard_is_raised(monkeypatch):
     monkeypatch.setattr(hosts, "_exchange", lambda message, word: (InputError("no teacher"), word))
     with pytest.raises(InputError, match="no teacher"):
         hosts.hear()
+
+
+@pytest.mark.parametrize(
+    ("error", "listening"),
+    [
+        (InputError("no"), True),
+        (OutOfMemoryError("no"), True),
+        (StoppedError("no", signal.SIGINT), True),
+        (KeyboardInterrupt(), True),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED"), False),  # the others may be in the same program
+    ],
+)
+def test_what_ends_the_first_is_told_where_all_listen(monkeypatch, error, listening):
+    told = []
+    monkeypatch.setattr(hosts, "tell", lambda message: told.append(pickle.loads(pickle.dumps(message))))
+    with pytest.raises(type(error)), hosts.leading():
+        raise error
+    assert [type(message) for message in told] == [type(error)] * listening
+    monkeypatch.setattr(hosts, "_exchange", lambda message, word: (told[0], word))
+    if listening:
+        with pytest.raises(type(error)):
+            hosts.hear()
 
 
 def test_one_process_has_nobody_to_tell():

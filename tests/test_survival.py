@@ -9,8 +9,9 @@ import pytest
 from outcomes import assert_same_result, saved
 from stage import PLAYED, STUDENTS, Stage
 
-from akd_jax import dispatch, loop, progress, saved_run
+from akd_jax import dispatch, hosts, loop, progress, saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.schedule import Dispatch
 
 
 @pytest.fixture(scope="module", params=[(method, turns) for method in PLAYED for turns in (1, 2)])
@@ -160,17 +161,32 @@ def test_a_run_in_another_thread_leaves_signals_alone(one, tmp_path):
     assert saved_run.read(tmp_path).progress.round == 6
 
 
-def test_too_little_memory(one, tmp_path):
+def exhaust():
     """What JAX raises, of a size that no machine has."""
+    jnp.zeros(1 << 50).block_until_ready()
 
+
+def test_too_little_memory(one, tmp_path, monkeypatch):
     def exhausting(seats, planned, program):
         if seats[0].now.round == 4:
-            jnp.zeros(1 << 50).block_until_ready()
+            exhaust()
         return dispatch_play(seats, planned, program)
 
+    told = []
+    monkeypatch.setattr(hosts, "tell", lambda message: told.append(message) or 0)
     with pytest.raises(OutOfMemoryError, match=r"smaller --config\.batch_size than 8 ") as caught:
         one.train(tmp_path, play=exhausting)
+    assert isinstance(told[-1], Dispatch), "other processes, which would be in that program, listen to nothing"
     assert "\n" not in str(caught.value)
     for key, now in (("mesh.data", 1), ("accumulate", 1), ("evaluation.batch_size", 256)):
         assert f"--config.{key} than {now}" in str(caught.value)
     assert saved_run.read(tmp_path).progress.round == 3
+
+
+def test_too_little_memory_for_an_evaluation(one, tmp_path, monkeypatch):
+    """Which only the first of several processes makes, so that the others can be told."""
+    told = []
+    monkeypatch.setattr(hosts, "tell", lambda message: told.append(message) or 0)
+    with pytest.raises(OutOfMemoryError):
+        one.train(tmp_path, judges={"during": lambda *_: exhaust()})
+    assert isinstance(told[-1], OutOfMemoryError)
