@@ -4,8 +4,10 @@ It is given a directory, and leaves facts.json there.
 """
 
 import json
+import re
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jax
@@ -36,6 +38,11 @@ LESSONS = (
     "--config.evaluation.data=",
     "--config.compilation.options=('xla_backend_optimization_level=0',)",
 )
+SENDS = re.compile(
+    r" (all-reduce|all-gather|all-to-all|ragged-all-to-all|reduce-scatter|collective-permute|collective-broadcast"
+    r"|send|recv)(?:-start)?\("
+)
+"""Whatever goes from device to device, in a compiled program's text."""
 QUICK = {"xla_backend_optimization_level": 0}
 
 
@@ -93,9 +100,14 @@ def play(round, placement, *arguments):
     for _ in range(2):  # it takes what it gave
         state, metrics = program(state, given, key)
     assert all(leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves((state, metrics)))
-    text = program.as_text()
-    sends = {kind: text.count(f" {kind}(") for kind in ("all-reduce", "all-gather", "all-to-all")}
-    return jax.device_get((state, metrics)), sends
+    return jax.device_get((state, metrics)), Counter(SENDS.findall(program.as_text()))
+
+
+def whole_here(devices):
+    """(how many devices have an array that is everywhere, how many have it once it is looked at, what it is then)."""
+    everywhere = sharding.over(devices).everywhere(jnp.arange(3))
+    here = sharding.here(everywhere)
+    return len(everywhere.devices()), len(here.devices()), here.tolist()
 
 
 def furthest(one, other):
@@ -141,12 +153,17 @@ def resume(root):
         same = jax.tree.all(jax.tree.map(np.array_equal, begun[0], jax.device_get(kept)))
         ends[count] = jax.device_get(saved_run.read(directory).progress.state)
         trained = [row for row in rows(directory) if row["kind"] == "train"]
-        facts[count] = {"same start": same, "rows": len(trained), "far": furthest(ends[1], ends[count])}
+        facts[count] = {"same start": same, "rows": len(trained), "far from one": furthest(ends[1], ends[count])}
     facts["moved"] = furthest(jax.device_get(kept), ends[1])
     return facts
 
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
-    facts = {"game": compare(game, (1, 2, 4, 8)), "school": compare(school, (1, 8)), "resumed": resume(root)}
+    facts = {
+        "here": whole_here(jax.devices()),
+        "game": compare(game, (1, 2, 4, 8)),
+        "school": compare(school, (1, 8)),
+        "resumed": resume(root),
+    }
     (root / "facts.json").write_text(json.dumps(facts))
