@@ -20,7 +20,9 @@ def accumulated(step: Step, parts: int, *, share: Callable[[Any, Array], Any] = 
 
     share: (what the whole step is given, number of the part []) -> what the part is given.
     Batch norms see one part after another, and their running statistics move with each. Metrics are means over the
-    parts, and not finite where one is not: a guard around it leaves all of them out, or none.
+    parts, and not finite where one is not: a guard around it leaves all of them out, or none. So a gradient's norm is
+    the mean of the parts' norms, not the norm of the mean gradient, which is what moves. What no part moves comes back
+    as it is, the same arrays, as of any step (`lax.scan` does so).
     """
     if parts == 1:
         return step

@@ -174,3 +174,21 @@ def test_one_part_is_the_step_itself():
 
     optimizer = optax.sgd(0.1)
     assert accumulated(step, 1) is step and of_mean(optimizer, 1) is optimizer
+
+
+def test_players_who_stand_still_come_back_as_they_are():
+    """The same arrays, by which a guard knows that there is nothing to look at or to choose from."""
+    method, teacher = game(in_parts)
+    state, found = method.init(jax.random.key(0)), []
+    step = accumulated(method.turns["one+other"].steps["student_step"], PARTS)
+
+    @jax.jit
+    def look(state):
+        after, _ = step(state, teacher, jax.random.key(1))
+        for player, before in ((after.generator, state.generator), (after.students["one"], state.students["one"])):
+            pairs = zip(*map(jax.tree.leaves, (player.params, before.params)), strict=True)
+            found.append([new is old for new, old in pairs])
+        return after
+
+    look(state)
+    assert found == [[True], [False]]
