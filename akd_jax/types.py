@@ -107,7 +107,8 @@ class Lessons:
 Step = Callable[[AKDState, Any, Array], tuple[AKDState, Metrics]]
 """(state, given, key) -> (state, metrics): a player's update, a round, or many rounds. The key is consumed.
 
-given: what stands still. A game is given the teacher's `Variables`, a supervised method `Lessons`.
+given: what stands still. A game is given the teacher's `Variables`, a supervised method's round `Lessons`, and its step
+these and the positions [B] in them of its batch.
 """
 
 

@@ -22,7 +22,7 @@ ARROWS = {
     "objectives": "types",
     "steps": "norm platforms types",
     "sharding": "types",
-    "methods": "norm objectives steps types",
+    "methods": "norm objectives sharding steps types",
     "schedule": "",
     "optimizers": "",
     "evaluate": "types",

@@ -23,6 +23,7 @@ from akd_jax.methods.match import (
 )
 from akd_jax.methods.players import BATCH_STATS, new_player
 from akd_jax.objectives import Objective
+from akd_jax.sharding import as_it_is
 from akd_jax.steps import guarded, in_turn, repeat
 from akd_jax.types import AKDState, Array, Method, Network, Turn
 
@@ -47,7 +48,7 @@ def adversarial(
     turns: Sequence[Sequence[str]] = (),
     other_player: str = "moving",
     image_penalty: Callable[[Array], Array | float] = no_penalty,
-    split: Callable[[Array], Array] = lambda batch: batch,
+    split: Callable[[Array], Array] = as_it_is,
 ) -> Method:
     """Rounds of `student_steps` student steps, then one generator step.
 

@@ -14,6 +14,7 @@ from akd_jax.methods.accumulation import accumulated, of_mean
 from akd_jax.methods.players import averaged as with_average
 from akd_jax.methods.players import moved, new_player
 from akd_jax.norm import norm
+from akd_jax.sharding import as_it_is
 from akd_jax.steps import averaged, guarded
 from akd_jax.types import AKDState, Array, Lessons, Method, Metrics, Network, Outputs, Step, Turn, Variables
 
@@ -39,7 +40,7 @@ def supervised(
     accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
     average: float = 0.0,
-    split: Callable[[Array], Array] = lambda batch: batch,
+    split: Callable[[Array], Array] = as_it_is,
 ) -> Method:
     """An epoch of a turn shows its students `rounds_per_epoch` equal parts of the images, in a new order each time.
 
