@@ -89,17 +89,15 @@ def members_of(config: Config) -> list[Member]:
 
 
 def _check_playable(config: Config) -> None:
-    """Members are played in step, so none may end before the others."""
-    for key, value, wanted in (
-        ("schedule.patience", config.schedule.patience, 0),
-        ("collapse.stop", config.collapse.stop, False),
-        ("debug_nans", config.debug_nans, False),
-        ("mesh.data", config.mesh.data, 1),
+    """Members are played in step, so none may end before the others; and by one device."""
+    for key, value, wanted, since in (
+        ("schedule.patience", config.schedule.patience, 0, "whose members are played in step"),
+        ("collapse.stop", config.collapse.stop, False, "whose members are played in step"),
+        ("debug_nans", config.debug_nans, False, "whose members are played in step"),
+        ("mesh.data", config.mesh.data, 1, "which one device plays"),
     ):
         if value != wanted:
-            raise ConfigError(
-                f"{key}={value!r}: must be {str(wanted).lower()} in a sweep, whose members are played in step"
-            )
+            raise ConfigError(f"{key}={value!r}: must be {str(wanted).lower()} in a sweep, {since}")
 
 
 def _axis(text: str) -> tuple[str, tuple[float, ...]]:
