@@ -54,11 +54,11 @@ def report_teacher(run: Run, judges: Evaluation) -> None:
         say(f"teacher's top-1: {accuracy or 'not measured'}")
 
 
-def announce_cost(runs: Sequence[Run], programs: Mapping[str, Any], *, after: int) -> None:
-    """Memory and time of what is to come after that round, of all that are played in step."""
-    if not programs:
-        return
-    memory = max(_bytes(program) for program in programs.values())
+def announce_cost(runs: Sequence[Run], memory: int, *, after: int) -> None:
+    """Memory and time of what is to come after that round, of all that are played in step.
+
+    memory: bytes that their programs take on each device.
+    """
     run, count = runs[0], len(runs)
     rounds = run.schedule.rounds - after
     flops = count * (run.flops_in(run.schedule.rounds) - run.flops_in(after))
@@ -126,18 +126,6 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {round(seconds) % 60} s" if minutes else f"{seconds:.0f} s"
-
-
-def _bytes(program: Any) -> int:
-    memory = program.memory_analysis()
-    if memory is None:  # not every backend tells
-        return 0
-    return (
-        memory.argument_size_in_bytes
-        + memory.temp_size_in_bytes
-        + memory.output_size_in_bytes
-        - (memory.alias_size_in_bytes)
-    )
 
 
 def _matmul_flops_per_second(dtype: str) -> float:

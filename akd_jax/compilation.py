@@ -94,6 +94,19 @@ def lowered(
         return program.lower(*arguments)
 
 
+def bytes_of(program: Any) -> int:
+    """What a compiled program takes on each device, arguments and results too; 0 where the platform does not tell."""
+    memory = program.memory_analysis()
+    if memory is None:
+        return 0
+    return (
+        memory.argument_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+    )
+
+
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Tracing makes very many objects that stay; looking through all of them again and again takes a fifth of it."""

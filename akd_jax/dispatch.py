@@ -1,15 +1,15 @@
 """One call of a compiled program: rounds played, and what they report."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from akd_jax import lockstep, metrics, skips
-from akd_jax.compilation import compiled
+from akd_jax.compilation import bytes_of, compiled
 from akd_jax.errors import NonFiniteError, warn
 from akd_jax.progress import Progress
 from akd_jax.run import Run
@@ -20,25 +20,45 @@ from akd_jax.steps import numbered, run_rounds_up_to
 from akd_jax.types import AKDState, Metrics
 
 
-def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
-    """The dispatch of any number of rounds up to an epoch's, of one run, or of several that are played in step."""
-    run, most = runs[0], runs[0].schedule.rounds_per_epoch
-    if len(runs) == 1:
-        rounds, players, own = run_rounds_up_to(run.experiment.method.turns[turn].round, most), states[0], run.game_key
+class Program(NamedTuple):
+    """A dispatch of a turn, of any number of rounds up to an epoch's, compiled for one run or for several in step.
+
+    play: (states, rounds) -> (states, metrics) of each; the states before are overwritten. memory: bytes that it takes
+    on each device, 0 where the platform does not tell.
+    """
+
+    play: Callable[[Sequence[AKDState], int], tuple[Sequence[AKDState], Sequence[Metrics]]]
+    memory: int
+
+
+def compile_turn(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Program:
+    """For these runs; states: theirs."""
+    run, most, alone = runs[0], runs[0].schedule.rounds_per_epoch, len(runs) == 1
+    if alone:
+        rounds_of, own = run_rounds_up_to(run.experiment.method.turns[turn].round, most), run.game_key
     else:
-        rounds, players, own = lockstep.rounds_up_to(run, turn, most), tuple(states), lockstep.own(runs)
-    results = run.placement.results
-    return compiled(rounds, players, run.given, own, np.int32(0), options=run.options, donate=0, results=results)
+        rounds_of, own = lockstep.rounds_up_to(run, turn, most), lockstep.own_of(runs)
+
+    def arguments(states: Sequence[AKDState], rounds: int):
+        return states[0] if alone else tuple(states), run.given, own, np.int32(rounds)
+
+    def played(states: Sequence[AKDState], rounds: int):
+        found = program(*arguments(states, rounds))
+        return tuple([each] for each in found) if alone else found
+
+    how = {"options": run.options, "donate": 0, "results": run.placement.results}
+    program = compiled(rounds_of, *arguments(states, 0), **how)
+    return Program(played, bytes_of(program))
 
 
-def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
+def play(seats: Sequence[Seat], dispatch: Dispatch, program: Program) -> list[Seat]:
     """Plays the rounds of a dispatch and records them.
 
     Raises NonFiniteError once too many steps in a row were not finite.
     """
     before = jax.tree.map(jnp.copy, seats[0].now.state) if seats[0].run.config.debug_nans else None
     started = time.monotonic()
-    states, played = _call(program, seats, np.int32(dispatch.rounds))
+    states, played = program.play([seat.now.state for seat in seats], dispatch.rounds)
     played = jax.tree.map(lambda values: values[: dispatch.rounds], jax.device_get(played))
     seconds = time.monotonic() - started
     after = []
@@ -50,16 +70,6 @@ def play(seats: Sequence[Seat], dispatch: Dispatch, program: Any) -> list[Seat]:
             now = _count(seat.run, now, kind, dispatch)
         after.append(seat._replace(now=now))
     return after
-
-
-def _call(program: Any, seats: Sequence[Seat], rounds: np.int32) -> tuple[Sequence[AKDState], Sequence[Metrics]]:
-    """(states, metrics) of each after so many rounds; the states before are overwritten."""
-    run = seats[0].run
-    if len(seats) == 1:
-        state, played = program(seats[0].now.state, run.given, run.game_key, rounds)
-        return [state], [played]
-    own = lockstep.own([seat.run for seat in seats])
-    return program(tuple(seat.now.state for seat in seats), run.given, own, rounds)
 
 
 def _record(
@@ -111,12 +121,11 @@ def _count(run: Run, now: Progress, kind: Skips, dispatch: Dispatch) -> Progress
     return now._replace(skipped={**now.skipped, name: int(counts[-1])})
 
 
-def _name_operation(run: Run, kind: Skips, dispatch: Dispatch, program: Any, before: AKDState) -> str:
+def _name_operation(run: Run, kind: Skips, dispatch: Dispatch, program: Program, before: AKDState) -> str:
     """Plays the first bad round again without compiling it; before: the state at the dispatch's start."""
     first = int(np.argmax(kind.skipped))
     what = f"{kind.describe(first, after=dispatch.start)} is not finite"
-    rounds = first // kind.skipped.shape[1]
-    state, _ = program(before, run.given, run.game_key, np.int32(rounds))
+    (state,), _ = program.play([before], first // kind.skipped.shape[1])
     warn(f"{what}: its round is played again, operation by operation")
     try:
         with jax.debug_nans(True), jax.disable_jit():

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from akd_jax import dispatch, hosts, signals
 from akd_jax.config import Config
 from akd_jax.run import prepare
@@ -26,4 +24,4 @@ def follow(config: Config, directory: Path) -> None:
                 case str():
                     programs[order] = dispatch.compile_turn([run], order, [state])
                 case Dispatch():
-                    state, _ = programs[order.turn](state, run.given, run.game_key, np.int32(order.rounds))
+                    (state,), _ = programs[order.turn].play([state], order.rounds)

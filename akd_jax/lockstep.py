@@ -25,7 +25,7 @@ class Own(NamedTuple):
     numbers: dict[str, Array]
 
 
-def own(runs: Sequence[Run]) -> Own:
+def own_of(runs: Sequence[Run]) -> Own:
     first = to_dict(runs[0].config)
     differing = sorted({key for run in runs for key in differences(first, to_dict(run.config))} - {"name", "seed"})
     numbers = {key: [reduce(getattr, key.split("."), run.config) for run in runs] for key in differing}

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-
 from tqdm import tqdm
 
 from akd_jax import (
@@ -26,6 +24,7 @@ from akd_jax.briefing import announce, announce_cost, introduce, report_end, rep
 from akd_jax.conclusion import conclude, evaluation_due, is_over
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
+from akd_jax.dispatch import Program
 from akd_jax.errors import StoppedError
 from akd_jax.follower import follow
 from akd_jax.judge import evaluation
@@ -83,7 +82,7 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
     introduce(runs[0])
     if dry_run:
         states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
-        announce_cost(runs, {turn: _compiled(runs, turn, states) for turn in runs[0].schedule.turns}, after=0)
+        announce_cost(runs, max(_compiled(runs, turn, states).memory for turn in runs[0].schedule.turns), after=0)
         return
     with signals.awaited() as request, sweep_directory.alone(config, members, directory):
         for run in runs:  # another may have begun meanwhile
@@ -119,7 +118,7 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
         report_end(runs[0], files.read_json(directory / workdir.SUMMARY))
 
 
-def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Any:
+def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Program:
     """By all processes."""
     hosts.tell(turn)
     return dispatch.compile_turn(runs, turn, states)
@@ -156,13 +155,15 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
     with memory.advising(lead.config):
         judges = evaluation(lead)
     report_teacher(lead, judges)
-    programs: dict[str, Any] = {}
+    programs: dict[str, Program] = {}
     over = all(is_over(seat.run, seat.now) for seat in seats)
     for turn in schedule.turns if not over and seats[0].now.round < schedule.rounds else ():
         give_way()
         programs[turn] = _compiled(runs, turn, [seat.now.state for seat in seats])
     give_way()
-    announce_cost(runs, programs, after=seats[0].now.round)
+    if programs:
+        most = max(program.memory for program in programs.values())
+        announce_cost(runs, most, after=seats[0].now.round)
     with (
         Trace(directory / workdir.PROFILE, lead.config.profile_dispatches) as trace,
         tqdm(total=schedule.rounds, initial=seats[0].now.round, unit="round", disable=None) as bar,

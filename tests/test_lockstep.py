@@ -56,10 +56,7 @@ class Table:
     def play(self, runs):
         states = [jax.tree.map(jnp.copy, self.state) for _ in runs]
         program = dispatch.compile_turn(runs, STUDENTS[0], states)
-        if len(runs) == 1:
-            return [program(states[0], runs[0].given, runs[0].game_key, jnp.int32(ROUNDS))]
-        states, metrics = program(tuple(states), runs[0].given, lockstep.own(runs), jnp.int32(ROUNDS))
-        return list(zip(states, metrics, strict=True))
+        return list(zip(*program.play(states, ROUNDS), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +96,7 @@ def test_what_is_their_own(tables, method):
     """Keys, and the numbers that differ; no others."""
     table = tables[method]
     rate, seed = table.beside({"student_optimizer.learning_rate": 0.05}), table.beside({}, seed=1)
-    own = lockstep.own([table.run, rate, seed])
+    own = lockstep.own_of([table.run, rate, seed])
     assert {key: values.tolist() for key, values in own.numbers.items()} == {
         "student_optimizer.learning_rate": np.float32([0.1, 0.05, 0.1]).tolist()
     }
