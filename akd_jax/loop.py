@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tqdm import tqdm
 
@@ -27,7 +28,7 @@ from akd_jax.config_dict import to_dict
 from akd_jax.dispatch import Program
 from akd_jax.errors import StoppedError
 from akd_jax.follower import follow
-from akd_jax.judge import evaluation
+from akd_jax.judge import Evaluation, evaluation
 from akd_jax.resumption import go_back, is_reported, where_they_stopped
 from akd_jax.run import Run
 from akd_jax.schedule import next_dispatch
@@ -124,43 +125,23 @@ def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Pro
     return dispatch.compile_turn(runs, turn, states)
 
 
-def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
+def _play(seats: Sequence[Seat], directory: Path, request: signals.Request) -> None:
     """From here to the end of these runs, in step, with at least one evaluation of each.
 
     directory: what to resume them in. Raises StoppedError where that is requested.
     """
     runs = [seat.run for seat in seats]
     lead, schedule = runs[0], runs[0].schedule
-
-    def give_way() -> None:
-        if not request.by:
-            return
-        save(seats)
-        settle(seats)  # what is said to be saved is
-        raise StoppedError(
-            f"stopped by {request.by.name} after round {seats[0].now.round}: the same command with --workdir "
-            f"{directory} goes on from there",
-            request.by,
-        )
-
-    def evaluate() -> None:
-        settle(seats)
-        for i, (run, now, checkpoints, recorder, _) in enumerate(seats):
-            if evaluation_due(run, now):
-                give_way()  # before each, since it may take long
-                with memory.advising(run.config):
-                    now = conclude(run, now, judges, recorder, checkpoints)
-                seats[i] = seats[i]._replace(now=now, saved=now.round)
-
+    give_way = partial(_give_way, directory=directory, request=request)
     with memory.advising(lead.config):
         judges = evaluation(lead)
     report_teacher(lead, judges)
     programs: dict[str, Program] = {}
     over = all(is_over(seat.run, seat.now) for seat in seats)
     for turn in schedule.turns if not over and seats[0].now.round < schedule.rounds else ():
-        give_way()
+        give_way(seats)
         programs[turn] = _compiled(runs, turn, [seat.now.state for seat in seats])
-    give_way()
+    give_way(seats)
     if programs:
         most = max(program.memory for program in programs.values())
         announce_cost(runs, most, after=seats[0].now.round)
@@ -169,24 +150,49 @@ def _play(seats: list[Seat], directory: Path, request: signals.Request) -> None:
         tqdm(total=schedule.rounds, initial=seats[0].now.round, unit="round", disable=None) as bar,
     ):
         with memory.advising(lead.config):
-            seats[:] = [completed(seat, judges) for seat in seats]
-        evaluate()
+            seats = [completed(seat, judges) for seat in seats]
+        seats = _evaluated(seats, judges, give_way)
         saved, paces = time.monotonic(), {}
         while not all(seat.now.ending for seat in seats):
-            give_way()
+            give_way(seats)
             planned = next_dispatch(schedule, seats[0].now.round, paces)
             before = seats[0].now.seconds
             request.note(hosts.tell(planned))
             with trace.around(planned):
-                seats[:] = dispatch.play(seats, planned, programs[planned.turn])
+                seats = dispatch.play(seats, planned, programs[planned.turn])
             # The first call of any program is slow and tells nothing.
             known = planned.turn in paces
             paces[planned.turn] = (seats[0].now.seconds - before) / planned.rounds if known else math.inf
             bar.update(planned.rounds)
             if evaluation_due(lead, seats[0].now):
-                evaluate()
+                seats = _evaluated(seats, judges, give_way)
             elif time.monotonic() - saved > 60 * lead.config.schedule.save_minutes:
-                save(seats)
+                seats = save(seats)
             else:
                 continue
             saved = time.monotonic()
+
+
+def _give_way(seats: Sequence[Seat], *, directory: Path, request: signals.Request) -> None:
+    """Where stopping is requested, raises StoppedError once all is on disk."""
+    if not request.by:
+        return
+    settle(save(seats))  # what is said to be saved is
+    raise StoppedError(
+        f"stopped by {request.by.name} after round {seats[0].now.round}: the same command with --workdir "
+        f"{directory} goes on from there",
+        request.by,
+    )
+
+
+def _evaluated(seats: Sequence[Seat], judges: Evaluation, give_way: Callable[[Sequence[Seat]], None]) -> list[Seat]:
+    """With the evaluations that are due; before each, since it may take long, all may give way."""
+    settle(seats)
+    after = list(seats)
+    for i, (run, now, checkpoints, recorder, _) in enumerate(seats):
+        if evaluation_due(run, now):
+            give_way(after)
+            with memory.advising(run.config):
+                now = conclude(run, now, judges, recorder, checkpoints)
+            after[i] = after[i]._replace(now=now, saved=now.round)
+    return after

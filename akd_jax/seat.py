@@ -45,13 +45,13 @@ def completed(seat: Seat, judges: Evaluation) -> Seat:
     return seat._replace(now=now)
 
 
-def save(seats: list[Seat]) -> None:
-    """Saves each whose last rounds are not on disk; returns before the writing ends."""
+def save(seats: Sequence[Seat]) -> list[Seat]:
+    """Saves each whose last rounds are not on disk; returns before the writing ends, with all as they are by then."""
     settle(seats)
-    for i, seat in enumerate(seats):
+    for seat in seats:
         if seat.now.round > seat.saved:
             progress.save(seat.checkpoints, seat.now)
-            seats[i] = seat._replace(saved=seat.now.round)
+    return [seat._replace(saved=seat.now.round) for seat in seats]
 
 
 def settle(seats: Sequence[Seat]) -> None:
