@@ -83,7 +83,7 @@ def _epoch(run: Run, now: Progress) -> int:
 def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorder) -> dict[str, Measures]:
     """Measures a student as it is and records what comes out."""
     started = time.monotonic()
-    measured = judge(name, now.here.students[name].deployed)
+    measured = judge(name, now.on_one_device.students[name].deployed)
     seconds = time.monotonic() - started
     for split, measures in measured.items():
         if bad := [key for key, value in measures.items() if value is None]:
@@ -99,7 +99,7 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
 def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:
     """Looks at what the generator draws: records it, and says what has collapsed since the last time."""
     started = time.monotonic()
-    measured = judges.generator(now.here, run.sample_key)
+    measured = judges.generator(now.on_one_device, run.sample_key)
     if not measured:
         return now
     seconds = time.monotonic() - started

@@ -99,13 +99,15 @@ def check_same(config: Config) -> None:
 
 
 def tell(message: Any) -> int:
-    """Tells the others, who `hear` it, what can be pickled; the largest word that they had to say, 0 for none."""
+    """Tells the others, who `hear` it, what can be pickled; the number of a signal that came to any, 0 for none."""
     return _exchange(message, 0)[1] if _several() else 0
 
 
-def hear(word: int = 0) -> Any:
-    """What the first process tells, in any other; raises what it raises. word: what it is to know, 0 for nothing."""
-    message, _ = _exchange(None, word)
+def hear(came: int = 0) -> Any:
+    """What the first process tells, in any other; raises what it raises. came: the signal that it is to know of, 0 for
+    none.
+    """
+    message, _ = _exchange(None, came)
     if isinstance(message, BaseException):
         raise message
     return message
@@ -141,10 +143,10 @@ def _several() -> bool:
     return jax.process_count() > 1
 
 
-def _exchange(message: Any, word: int) -> tuple[Any, int]:
-    """(the first one's message, the largest word of any)."""
+def _exchange(message: Any, came: int) -> tuple[Any, int]:
+    """(the first one's message, the largest number of a signal that came to any)."""
     data = np.frombuffer(pickle.dumps(message), np.uint8) if is_first() else np.zeros(0, np.uint8)
-    said = multihost_utils.process_allgather(np.int32([len(data), word]))
+    said = multihost_utils.process_allgather(np.int32([len(data), came]))
     size = int(said[0, 0])
     room = 1 << (size - 1).bit_length()  # so that a few programs serve all sizes
     heard = multihost_utils.broadcast_one_to_all(np.pad(data, (0, room - len(data))))

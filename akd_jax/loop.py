@@ -109,7 +109,7 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
             with ExitStack() as opened:
                 seats = [taken(run, now, opened) for run, (now, _) in zip(runs, found, strict=True)]
                 del found, now  # the states are overwritten
-                hosts.tell(seats[0].now.here)
+                hosts.tell(seats[0].now.on_one_device)
                 _play(seats, directory, request)
         if is_sweep(config):
             told = sweep_directory.tell(config, members, directory)

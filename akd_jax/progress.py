@@ -10,7 +10,7 @@ import jax
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.errors import SavedStateError, warn
 from akd_jax.evaluate import Measures
-from akd_jax.sharding import here
+from akd_jax.sharding import on_one_device
 from akd_jax.types import AKDState, Variables
 
 
@@ -56,9 +56,9 @@ class Progress(NamedTuple):
         return int(self.state.step)
 
     @property
-    def here(self) -> AKDState:
-        """The state on one device, to look at it or to save it."""
-        return here(self.state)
+    def on_one_device(self) -> AKDState:
+        """The state there, to look at it or to save it."""
+        return on_one_device(self.state)
 
 
 def fresh(state: AKDState) -> Progress:
@@ -134,9 +134,9 @@ def newest(directory: Path, like: Progress, *, upto: float = math.inf) -> tuple[
 
 
 def _arrays(progress: Progress) -> dict:
-    return {"state": progress.here, "best": {name: best.variables for name, best in progress.best.items()}}
+    return {"state": progress.on_one_device, "best": {name: best.variables for name, best in progress.best.items()}}
 
 
 def _copied(variables: Variables) -> Variables:
     """Buffers of its own: those of the state are given to the next dispatch to overwrite."""
-    return jax.tree.map(lambda leaf: leaf.copy(), here(variables))
+    return jax.tree.map(lambda leaf: leaf.copy(), on_one_device(variables))

@@ -48,7 +48,7 @@ class Recorder:
         report.save_curves(run.directory / workdir.CURVES, metrics.read(self._rows))
         if not run.experiment.generator:
             return
-        images = run.experiment.method.sample(progress.here, run.sample_key, num=run.config.samples)
+        images = run.experiment.method.sample(progress.on_one_device, run.sample_key, num=run.config.samples)
         pixels = report.to_pixels(np.asarray(images), run.task.mean, run.task.std)
         (run.directory / workdir.SAMPLES).mkdir(exist_ok=True)
         grid = run.directory / workdir.SAMPLES / f"round_{progress.round:06d}.png"

@@ -48,7 +48,7 @@ def over(devices: Sequence[jax.Device]) -> Placement:
     )
 
 
-def here(tree: Any) -> Any:
+def on_one_device(tree: Any) -> Any:
     """Arrays that are whole on every device, as one device of this process has them, to look at."""
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 

@@ -106,7 +106,7 @@ def play(round, placement, *arguments):
 def whole_here(devices):
     """(how many devices have an array that is everywhere, how many have it once it is looked at, what it is then)."""
     everywhere = sharding.over(devices).everywhere(jnp.arange(3))
-    here = sharding.here(everywhere)
+    here = sharding.on_one_device(everywhere)
     return len(everywhere.devices()), len(here.devices()), here.tolist()
 
 

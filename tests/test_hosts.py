@@ -146,7 +146,7 @@ def test_hosts_with_unequally_many_devices(monkeypatch):
 def test_what_is_heard_is_raised(monkeypatch):
     stopped = pickle.loads(pickle.dumps(StoppedError("stopped", signal.SIGTERM)))
     assert (str(stopped), stopped.number) == ("stopped", signal.SIGTERM)
-    monkeypatch.setattr(hosts, "_exchange", lambda message, word: (InputError("no teacher"), word))
+    monkeypatch.setattr(hosts, "_exchange", lambda message, came: (InputError("no teacher"), came))
     with pytest.raises(InputError, match="no teacher"):
         hosts.hear()
 
@@ -167,7 +167,7 @@ def test_what_ends_the_first_is_told_where_all_listen(monkeypatch, error, listen
     with pytest.raises(type(error)), hosts.leading():
         raise error
     assert [type(message) for message in told] == [type(error)] * listening
-    monkeypatch.setattr(hosts, "_exchange", lambda message, word: (told[0], word))
+    monkeypatch.setattr(hosts, "_exchange", lambda message, came: (told[0], came))
     if listening:
         with pytest.raises(type(error)):
             hosts.hear()
