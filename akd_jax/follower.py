@@ -4,7 +4,7 @@ from pathlib import Path
 
 from akd_jax import dispatch, hosts, signals
 from akd_jax.config import Config
-from akd_jax.run import prepare
+from akd_jax.run import assemble, told
 from akd_jax.schedule import Dispatch
 from akd_jax.types import AKDState
 
@@ -12,10 +12,11 @@ from akd_jax.types import AKDState
 def follow(config: Config, directory: Path) -> None:
     """Computes with the first process, to which it passes signals on, until that ends; raises what that raises.
 
-    It is told a state to go on from, the name of a turn to compile, or a dispatch to play.
+    It is told what the run is made of; then a state to go on from, the name of a turn to compile, or a dispatch to
+    play.
     """
     with signals.awaited() as request:
-        run, state = prepare(config, directory, force=False, fetch=False)
+        run, state = assemble(config, directory, told(config, hosts.hear(request.by or 0)))
         state, programs = run.placement.everywhere(state), {}
         while (order := hosts.hear(request.by or 0)) is not None:
             match order:

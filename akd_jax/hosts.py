@@ -124,21 +124,6 @@ def leading() -> Iterator[None]:
     tell(None)
 
 
-def devices(wanted: MeshConfig) -> list[jax.Device]:
-    """Those that play: of every process, which all have equally many, its first. Raises InputError where there are too
-    few.
-    """
-    count, there = jax.process_count(), jax.devices()
-    if wanted.data % count:
-        raise InputError(f"mesh.data={wanted.data}: must be a multiple of the number of processes, which is {count}")
-    share = wanted.data // count
-    owned = [[device for device in there if device.process_index == process] for process in range(count)]
-    if len(there) < wanted.data:
-        seen = f"{len(there)} device{'s' * (len(there) > 1)} ({there[0].platform})"
-        raise InputError(f"mesh.data={wanted.data}: there is no such number of devices: JAX sees {seen}")
-    return [device for own in owned for device in own[:share]]
-
-
 def _several() -> bool:
     return jax.process_count() > 1
 

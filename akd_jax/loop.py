@@ -34,7 +34,7 @@ from akd_jax.run import Run
 from akd_jax.schedule import next_dispatch
 from akd_jax.seat import Seat, completed, save, settle, taken
 from akd_jax.sweep import Member, is_sweep, members_of
-from akd_jax.sweep_runs import prepare_all
+from akd_jax.sweep_runs import assemble_all, read_all
 from akd_jax.trace import Trace
 from akd_jax.types import AKDState
 
@@ -73,13 +73,15 @@ def train(
 
 
 def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: bool, dry_run: bool) -> None:
-    """What the first process does, in most runs the only one."""
+    """What the first process does, in most runs the only one; `follow` is what others do meanwhile."""
     if not dry_run:
         workdir.check_unused(directory)
     sweep_directory.check(config, members, directory)
     announce(config, members)
     with memory.advising(config):
-        runs, states = prepare_all(members, directory, force=force or dry_run, fetch=not dry_run)
+        found = read_all(members, directory, force=force or dry_run, fetch=not dry_run)
+    hosts.tell(found.facts)  # nothing can be refused any more
+    runs, states = assemble_all(members, directory, found)
     introduce(runs[0])
     if dry_run:
         states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]

@@ -1,13 +1,13 @@
 """One run's fixed facts, gathered and checked before anything is written or slow."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import compilation, data, hosts, lessons, sharding, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, lessons, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
@@ -92,47 +92,85 @@ class Run(NamedTuple):
         return f"{self.member}: " if self.member else ""
 
 
-def prepare(
-    config: Config, directory: Path, *, force: bool, fetch: bool, others: Sequence[Path] = ()
-) -> tuple[Run, AKDState]:
-    """(the run, its first state). Raises InputError for settings, a teacher or data that cannot be used.
+class Facts(NamedTuple):
+    """What a run is made of beside its settings, of which nothing depends on the process that found it.
+
+    options: of its programs. teacher, variables: its record and its arrays; None and () where it has none. lessons,
+    images: the record of the labelled images that it learns from, and these; None where it learns from none.
+    """
+
+    options: Options
+    teacher: TeacherInfo | None
+    variables: Any
+    lessons: LessonsInfo | None
+    images: Images | None
+
+    @property
+    def task(self) -> Task:
+        return self.teacher.task if self.teacher else self.lessons.task
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """See `_digests`."""
+        return _digests(self.teacher, self.lessons)
+
+
+class Found(NamedTuple):
+    """What `assemble` begins with. experiment: of these facts. starts: what students begin with, of those that do not
+    begin afresh, where the run begins. held: images to measure on.
+    """
+
+    facts: Facts
+    experiment: Experiment
+    starts: Mapping[str, Variables]
+    held: Held
+
+
+def read(config: Config, directory: Path, *, force: bool, fetch: bool, others: Sequence[Path] = ()) -> Found:
+    """What there is for a run in `directory`. Raises InputError for settings, a teacher or data that cannot be used.
 
     fetch: may download and prepare data that are not there. others: directories of those that are played in step with
     it, so that all begin afresh where one of them does.
-    Of several processes the first alone reads, and tells the others what it found.
     """
-    facts = None if hosts.is_first() else hosts.hear()
     options = compilation.options(config.compilation.options)
-    placement = sharding.over(hosts.devices(config.mesh))
-    if config.tensorboard and hosts.is_first():
+    _placement(config)
+    if config.tensorboard:
         tensorboard.check_installed()
-    facts = facts or _read(config, fetch=fetch)
-    info, teacher_variables, lessons_info, images = facts
-    task = info.task if info else lessons_info.task
-    examples = lessons_info.images if lessons_info else 0
-    experiment = build(config, task, teacher=info and info.arch, examples=examples, placement=placement)
-    starts, held = {}, Held(None, None)
-    if hosts.is_first():
-        workdir.check(directory, config, _digests(info, lessons_info), force=force)
-        begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
-        starts = _load_starts(config, task) if begins else {}
-        held = _load_images(config, task, fetch=fetch)
-        hosts.tell(facts)  # once nothing can be refused any more
+    learns = not draws(config)
+    teacher, variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
+    images = lessons.load(config, teacher and teacher.task, fetch=fetch) if learns else (None, None)
+    facts = Facts(options, teacher, variables, *images)
+    experiment = _build(config, facts)
+    workdir.check(directory, config, facts.digests, force=force)
+    begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
+    starts = _load_starts(config, facts.task) if begins else {}
+    return Found(facts, experiment, starts, _load_images(config, facts.task, fetch=fetch))
 
-    teacher_variables = jax.device_put(experiment.freeze(teacher_variables))
+
+def told(config: Config, facts: Facts) -> Found:
+    """For a process that plays with the one that read, and neither begins the run nor measures."""
+    return Found(facts, _build(config, facts), {}, Held(None, None))
+
+
+def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDState]:
+    """(the run, its first state)."""
+    facts, experiment, starts, held = found
+    placement = _placement(config)
+    teacher_variables = jax.device_put(experiment.freeze(facts.variables))
     keys = keys_of(config)
     given = teacher_variables
-    if lessons_info:
-        given = Lessons(*jax.device_put((images.images, images.labels)), keys.order, teacher_variables)
+    if facts.lessons:
+        images, labels = jax.device_put((facts.images.images, facts.images.labels))
+        given = Lessons(images, labels, keys.order, teacher_variables)
     state = starting_from(initial_state(experiment, keys.players), starts)
     turns = experiment.method.turns
     times = config.schedule
     run = Run(
         config=config,
         directory=directory,
-        task=task,
-        teacher_info=info,
-        lessons_info=lessons_info,
+        task=facts.task,
+        teacher_info=facts.teacher,
+        lessons_info=facts.lessons,
         given=placement.everywhere(given),
         teacher_variables=teacher_variables,
         experiment=experiment,
@@ -140,7 +178,7 @@ def prepare(
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
         flops={name: count_flops(turn.round, state, given, keys.game) for name, turn in turns.items()},
-        options=options,
+        options=facts.options,
         placement=placement,
         game_key=placement.everywhere(keys.game),
         sample_key=keys.sample,
@@ -148,11 +186,19 @@ def prepare(
     return run, state
 
 
-def _read(config: Config, *, fetch: bool) -> tuple[TeacherInfo | None, Any, LessonsInfo | None, Images | None]:
-    """(the teacher's record and variables, the record and the images to learn from), of those that the method needs."""
-    learns = not draws(config)
-    info, variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
-    return info, variables, *(lessons.load(config, info and info.task, fetch=fetch) if learns else (None, None))
+def _build(config: Config, facts: Facts) -> Experiment:
+    """Raises InputError for settings that do not go together."""
+    architecture = facts.teacher and facts.teacher.arch
+    examples = facts.lessons.images if facts.lessons else 0
+    return build(config, facts.task, teacher=architecture, examples=examples, placement=_placement(config))
+
+
+def _placement(config: Config) -> Placement:
+    """Raises InputError where the devices are too few."""
+    try:
+        return sharding.over(sharding.first_devices(config.mesh.data))
+    except ValueError as error:
+        raise InputError(f"mesh.data={config.mesh.data}: {error}") from None
 
 
 def method_with(run: Run, config: Config) -> Method:

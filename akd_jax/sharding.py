@@ -35,6 +35,24 @@ def as_it_is(tree: Any) -> Any:
 ALONE = Placement(as_it_is, as_it_is, None)
 
 
+def first_devices(count: int) -> list[jax.Device]:
+    """So many, of every process the same number, its first. All processes have equally many (`hosts.check_same`).
+
+    Raises ValueError where there are too few.
+    """
+    there, processes = jax.devices(), jax.process_count()
+    if count % processes:
+        raise ValueError(f"must be a multiple of the number of processes, which is {processes}")
+    if len(there) < count:
+        seen = f"{len(there)} device{'s' * (len(there) > 1)} ({there[0].platform})"
+        raise ValueError(f"there is no such number of devices: JAX sees {seen}")
+    return [
+        device
+        for process in range(processes)
+        for device in [each for each in there if each.process_index == process][: count // processes]
+    ]
+
+
 def over(devices: Sequence[jax.Device]) -> Placement:
     """Of a run that these devices play, of which all processes together give the same list."""
     if len(devices) == 1:

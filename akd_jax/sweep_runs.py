@@ -6,29 +6,36 @@ from pathlib import Path
 from akd_jax import workdir
 from akd_jax.config import Config
 from akd_jax.experiment import initial_state, starting_from
-from akd_jax.run import Run, keys_of, method_with, prepare
+from akd_jax.run import Found, Run, assemble, keys_of, method_with, read
 from akd_jax.sweep import Member
 from akd_jax.types import AKDState
 
 
-def prepare_all(
-    members: Sequence[Member], directory: Path, *, force: bool, fetch: bool
-) -> tuple[list[Run], list[AKDState]]:
-    """Each member's run in its part of `directory`, and its first state. Raises as `prepare`."""
+def read_all(members: Sequence[Member], directory: Path, *, force: bool, fetch: bool) -> Found:
+    """As `read`, for the runs of all members in `directory`."""
     first, *others = members
     places = [directory / member.name for member in others]
-    run, state = prepare(first.config, directory / first.name, force=force, fetch=fetch, others=places)
-    runs, states = [run._replace(member=first.name, in_step=len(members))], [state]
+    found = read(first.config, directory / first.name, force=force, fetch=fetch, others=places)
     for member, place in zip(others, places, strict=True):
-        workdir.check(place, member.config, run.digests, force=force)
+        workdir.check(place, member.config, found.facts.digests, force=force)
+    return found
+
+
+def assemble_all(members: Sequence[Member], directory: Path, found: Found) -> tuple[list[Run], list[AKDState]]:
+    """Each member's run in its part of `directory`, and its first state."""
+    first, *others = members
+    run, state = assemble(first.config, directory / first.name, found)
+    runs, states = [run._replace(member=first.name, in_step=len(members))], [state]
+    for member in others:
         another, begun = beside(run, state, member.config)
+        place = directory / member.name
         runs.append(another._replace(directory=place, member=member.name, in_step=len(members)))
         states.append(begun)
     return runs, states
 
 
 def beside(run: Run, state: AKDState, config: Config) -> tuple[Run, AKDState]:
-    """Another run of the same networks, teacher and images as `prepare` gave, with its first state.
+    """Another run of the same networks, teacher and images as `assemble` gave, with its first state.
 
     config: differs from the run's in seed and in numbers that change no shape. state: the first of `run`.
     """

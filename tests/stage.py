@@ -11,7 +11,7 @@ from akd_jax.cli.config_files import ConfigParser
 from akd_jax.config_dict import from_dict
 from akd_jax.judge import evaluation
 from akd_jax.methods import METHODS
-from akd_jax.run import prepare
+from akd_jax.run import assemble, read
 from akd_jax.sweep import members_of
 
 PLAYED = tuple(next(name for name in METHODS if METHODS[name] is each) for each in dict.fromkeys(METHODS.values()))
@@ -45,7 +45,9 @@ class Stage:
 
     def __init__(self, directory, settings=()):
         self.config = tiny(settings)
-        self._run, self._state = prepare(members_of(self.config)[0].config, directory, force=False, fetch=False)
+        config = members_of(self.config)[0].config
+        self._found = read(config, directory, force=False, fetch=False)
+        self._run, self._state = assemble(config, directory, self._found)
         self._programs = {}
         self._judges = evaluation(self._run)
 
@@ -54,7 +56,7 @@ class Stage:
         config = dataclasses.replace(self.config, schedule=dataclasses.replace(self.config.schedule, **schedule))
         compile_turn = dispatch.compile_turn
 
-        def prepared(config, directory, **_):
+        def assembled(config, directory, found):
             return self._run._replace(config=config, directory=directory), jax.tree.map(jnp.copy, self._state)
 
         def compiled(runs, turn, states):
@@ -63,7 +65,8 @@ class Stage:
             return self._programs[turn]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sweep_runs, "prepare", prepared)
+            patch.setattr(sweep_runs, "read", lambda *_, **__: self._found)
+            patch.setattr(sweep_runs, "assemble", assembled)
             patch.setattr(loop, "evaluation", lambda run: self._judges._replace(**judges or {}))
             patch.setattr(dispatch, "compile_turn", compiled)
             patch.setattr(dispatch, "play", play)

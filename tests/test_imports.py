@@ -64,7 +64,7 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "run": "checkpoint compilation config data errors experiment flops hosts lessons models schedule sharding task "
+    "run": "checkpoint compilation config data errors experiment flops lessons models schedule sharding task "
     "teacher teacher_files tensorboard types workdir",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax chips progress run",

@@ -10,7 +10,7 @@ from stage import STUDENTS, tiny
 from tiny_game import equal
 
 from akd_jax import dispatch, lockstep, steps
-from akd_jax.run import prepare
+from akd_jax.run import assemble, read
 from akd_jax.sweep import SWEEPABLE, members_of
 from akd_jax.sweep_runs import beside
 
@@ -43,7 +43,8 @@ class Table:
     """A run that is prepared, and others beside it: (state, metrics) of each after ROUNDS, all by one program."""
 
     def __init__(self, method, directory):
-        self.run, self.state = prepare(tiny(PLAYED[method] | {"method": method}), directory, force=False, fetch=False)
+        config = tiny(PLAYED[method] | {"method": method})
+        self.run, self.state = assemble(config, directory, read(config, directory, force=False, fetch=False))
         keys = [key for key in SWEEPABLE if key.split(".")[0] not in FOREIGN[method]]
         self.changed = {key: GENTLE.get(key, 0.25) for key in keys}
         self.everything = self.beside(self.changed, seed=1)

@@ -205,6 +205,6 @@ def test_too_little_memory_for_the_networks(monkeypatch, capsys):
     def full(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 2 GiB")
 
-    monkeypatch.setattr(sweep_runs, "prepare", full)
+    monkeypatch.setattr(sweep_runs, "assemble", full)
     assert status(train, *TINY) == 1
     assert "give a smaller --config.batch_size than 8" in capsys.readouterr().err
