@@ -15,7 +15,7 @@ from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 from akd_jax.summary import device
-from akd_jax.sweep import Member, is_sweep
+from akd_jax.sweep import Member
 
 say = tqdm.write  # plain lines that do not tear a progress bar
 
@@ -23,8 +23,8 @@ say = tqdm.write  # plain lines that do not tear a progress bar
 def announce(config: Config, members: Sequence[Member]) -> None:
     """The run, or the sweep, and the backend, before anything takes time."""
     say(f"{config.name}, seed {config.seed}, on {device(config.mesh.data)}, jax {jax.__version__}")
-    if is_sweep(config):
-        say(f"{len(members)} members: {'; '.join(member.name for member in members)}")
+    if named := [member.name for member in members if member.name]:
+        say(f"{len(named)} members: {'; '.join(named)}")
 
 
 def introduce(run: Run) -> None:

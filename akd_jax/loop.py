@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+
 from tqdm import tqdm
 
 from akd_jax import (
@@ -29,6 +30,7 @@ from akd_jax.dispatch import Program
 from akd_jax.errors import StoppedError
 from akd_jax.follower import follow
 from akd_jax.judge import Evaluation, evaluation
+from akd_jax.progress import Progress
 from akd_jax.resumption import go_back, is_reported, where_they_stopped
 from akd_jax.run import Run
 from akd_jax.schedule import next_dispatch
@@ -74,9 +76,11 @@ def train(
 
 def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: bool, dry_run: bool) -> None:
     """What the first process does, in most runs the only one; `follow` is what others do meanwhile."""
+    sweep = is_sweep(config)
     if not dry_run:
         workdir.check_unused(directory)
-    sweep_directory.check(config, members, directory)
+    if sweep:
+        sweep_directory.check(members, directory)
     announce(config, members)
     with memory.advising(config):
         found = read_all(members, directory, force=force or dry_run, fetch=not dry_run)
@@ -87,38 +91,47 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
         states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
         announce_cost(runs, max(_compiled(runs, turn, states).memory for turn in runs[0].schedule.turns), after=0)
         return
-    with signals.awaited() as request, sweep_directory.alone(config, members, directory):
+    alone = sweep_directory.alone(config.name, members, directory) if sweep else workdir.alone(directory)
+    with signals.awaited() as request, alone:
         for run in runs:  # another may have begun meanwhile
             workdir.check(run.directory, run.config, run.digests, force=force)
-        starts = [progress.fresh(state) for state in states]
-        found = where_they_stopped(runs, starts)
-        resumed = found[0][0] is not starts[0]
-        del states, starts  # or the first players would lie beside those of a resumed run
-        if resumed:
-            say(f"resuming from round {found[0][0].round}")
-        # Only now: settings that cannot go on from the checkpoint have left the run as it was.
-        for run, (now, damaged) in zip(runs, found, strict=True):
-            go_back(run, now, damaged)
-        if all(is_reported(run, now) for run, (now, _) in zip(runs, found, strict=True)):
+        begun = _begun(runs, states)
+        del found, states  # or the first players would lie beside those of a resumed run
+        if all(map(is_reported, runs, begun)):
             say("all of it was done before: nothing is played, measured or changed")
         else:
             for run in runs:
-                files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
-                if run.teacher_info:
-                    teacher_files.write_info(run.directory, run.teacher_info)
-                if run.lessons_info:
-                    lessons.write_info(run.directory, run.lessons_info)
+                _write_down(run)
             with ExitStack() as opened:
-                seats = [taken(run, now, opened) for run, (now, _) in zip(runs, found, strict=True)]
-                del found, now  # the states are overwritten
+                seats = [taken(run, now, opened) for run, now in zip(runs, begun, strict=True)]
+                del begun  # the states are overwritten
                 hosts.tell(seats[0].now.on_one_device)
                 _play(seats, directory, request)
-        if is_sweep(config):
-            told = sweep_directory.tell(config, members, directory)
-    if is_sweep(config):
-        report_sweep(told, directory)
+    if sweep:
+        report_sweep(files.read_json(directory / workdir.SWEEP), directory)
     else:
         report_end(runs[0], files.read_json(directory / workdir.SUMMARY))
+
+
+def _begun(runs: Sequence[Run], states: Sequence[AKDState]) -> list[Progress]:
+    """Where each goes on, from these states where it begins; what is there of later rounds is out of the way."""
+    starts = [progress.fresh(state) for state in states]
+    found = where_they_stopped(runs, starts)
+    if found[0][0] is not starts[0]:
+        say(f"resuming from round {found[0][0].round}")
+    # Only now: settings that cannot go on from the checkpoint have left the run as it was.
+    for run, (now, damaged) in zip(runs, found, strict=True):
+        go_back(run, now, damaged)
+    return [now for now, _ in found]
+
+
+def _write_down(run: Run) -> None:
+    """What it is, in its directory."""
+    files.write_json(run.directory / workdir.CONFIG, to_dict(run.config))
+    if run.teacher_info:
+        teacher_files.write_info(run.directory, run.teacher_info)
+    if run.lessons_info:
+        lessons.write_info(run.directory, run.lessons_info)
 
 
 def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Program:

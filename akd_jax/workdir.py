@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,35 +97,6 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
 
 
-def check_sweep(directory: Path, members: Mapping[str, Any]) -> None:
-    """Raises InputError where `directory` cannot be written, or holds something else than a sweep of these members.
-
-    members: as sweep.json has them.
-    """
-    check_writable(directory, "--workdir")
-    if (directory / SWEEP).exists():
-        held = files.read_json(directory / SWEEP).get("members")
-        if held != members:
-            raise InputError(
-                f"{directory} holds a sweep of other members ({_brief(held)}; now {_brief(members)}), and nobody can "
-                "join or leave it: take another --workdir"
-            )
-        lost = [name for name in members if not (directory / name / CONFIG).exists()]
-        if lost and any(directory.glob(f"*/{CHECKPOINTS}/*")):
-            raise InputError(
-                f"{directory} is a damaged sweep: {lost[0]}, which has played with the others, is gone; put it back, "
-                "or take another --workdir"
-            )
-    elif others := [path.name for path in directory.glob("*") if not path.name.startswith(".")]:
-        raise InputError(f"{directory} is no sweep, and not empty ({others[0]}, ...): give another --workdir")
-
-
-def _brief(members: Iterable[str] | None) -> str:
-    """Their number, the first and the last of them."""
-    names = list(members or [])
-    return f"{len(names)}: {names[0]} ... {names[-1]}" if len(names) > 1 else ", ".join(names) or "none"
-
-
 def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:
     if key == EPOCHS:  # rates that are not constant are stretched over all epochs, those that are played among them
         return new > old and set(rates) == {"constant"}
@@ -138,6 +109,14 @@ def check_unused(directory: Path) -> None:
     if (directory / LOCK).exists():
         with locked(directory):
             pass
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """In `directory`, which is there from now on. Raises as `locked`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory):
+        yield
 
 
 @contextmanager

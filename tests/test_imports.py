@@ -59,7 +59,7 @@ ARROWS = {
     "lessons": "config data digest errors files task workdir",
     "sweep": "config config_dict experiment objectives",
     "sweep_results": "spread sweep",
-    "sweep_directory": "config files sweep sweep_results workdir",
+    "sweep_directory": "errors files sweep sweep_results workdir",
     "progress": "checkpoint errors evaluate sharding types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
