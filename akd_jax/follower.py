@@ -4,7 +4,8 @@ from pathlib import Path
 
 from akd_jax import dispatch, hosts, signals
 from akd_jax.config import Config
-from akd_jax.run import assemble, told
+from akd_jax.found import told
+from akd_jax.run import assemble
 from akd_jax.schedule import Dispatch
 from akd_jax.types import AKDState
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from akd_jax import workdir
 from akd_jax.config import Config
 from akd_jax.experiment import initial_state, starting_from
-from akd_jax.run import Found, Run, assemble, keys_of, method_with, read
+from akd_jax.found import Found, read
+from akd_jax.run import Run, assemble, keys_of, method_with
 from akd_jax.sweep import Member
 from akd_jax.types import AKDState
 

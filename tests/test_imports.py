@@ -64,8 +64,9 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "run": "checkpoint compilation config data errors experiment flops lessons models schedule sharding task "
-    "teacher teacher_files tensorboard types workdir",
+    "found": "checkpoint compilation config data errors experiment lessons sharding task teacher teacher_files "
+    "tensorboard types workdir",
+    "run": "compilation config experiment flops found lessons models schedule sharding task teacher types",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax chips progress run",
     "trace": "errors schedule",
@@ -75,12 +76,12 @@ ARROWS = {
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
-    "sweep_runs": "config experiment run sweep types workdir",
+    "sweep_runs": "config experiment found run sweep types workdir",
     "lockstep": "config_dict run steps types",
     "seat": "checkpoint conclusion judge progress recorder run workdir",
     "resumption": "checkpoint conclusion errors files metrics progress run workdir",
     "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
-    "follower": "config dispatch hosts run schedule signals types",
+    "follower": "config dispatch found hosts run schedule signals types",
     "loop": "briefing compilation conclusion config config_dict dispatch errors files follower hosts judge lessons "
     "memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types "
     "workdir",

@@ -10,7 +10,8 @@ from stage import STUDENTS, tiny
 from tiny_game import equal
 
 from akd_jax import dispatch, lockstep, steps
-from akd_jax.run import assemble, read
+from akd_jax.found import read
+from akd_jax.run import assemble
 from akd_jax.sweep import SWEEPABLE, members_of
 from akd_jax.sweep_runs import beside
 
