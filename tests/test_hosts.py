@@ -16,15 +16,18 @@ import numpy as np
 import pytest
 from commands import CONSTANT, TINY, status
 from outcomes import names, rows
+from several_devices import LESSONS
 from stage import tiny
 
 from akd_jax import hosts, saved_run
-from akd_jax.cli import train
+from akd_jax.cli import train, train_teacher
 from akd_jax.errors import InputError, OutOfMemoryError, StoppedError
 
 ROOT = Path(__file__).parents[1]
 GAME = (*TINY, *CONSTANT)
 LONG = (*GAME, "--config.schedule.epochs=2000")
+SCHOOL = (*LESSONS, *CONSTANT)
+IMPATIENT = "from akd_jax import hosts; hosts.HEARTBEAT_SECONDS = hosts.LEAVE_SECONDS = 10"
 
 
 def port():
@@ -40,8 +43,11 @@ def programs(tmp_path_factory):
     return tmp_path_factory.mktemp("programs")
 
 
-def start(directory, programs, *command, own=("", "")):
-    """The two processes of a run, two devices each, each in a folder of its own; own: an argument of each's own."""
+def start(directory, programs, *command, script="train", impatient=False, own=("", "")):
+    """The two processes of a run, two devices each, each in a folder of its own; own: an argument of each's own.
+
+    impatient: with one that does not answer, for seconds instead of minutes.
+    """
     meeting = f"--config.mesh.coordinator=127.0.0.1:{port()}", "--config.mesh.processes=2", "--config.mesh.data=4"
     kept = f"--config.compilation.cache={programs}"
     environment = {
@@ -49,14 +55,17 @@ def start(directory, programs, *command, own=("", "")):
         "JAX_PLATFORMS": "cpu",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     }
+    program = [str(ROOT / "scripts" / f"{script}.py")]
+    if impatient:
+        program = ["-c", f"{IMPATIENT}; from akd_jax.cli.{script} import main; main()"]
     started = []
     for process in range(2):
         folder = directory / f"host{process}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         told = [*command, *meeting, kept, f"--config.mesh.process={process}", *filter(None, [own[process]])]
         started.append(
             subprocess.Popen(
-                [sys.executable, str(ROOT / "scripts" / "train.py"), *told, "--workdir", "run"],
+                [sys.executable, *program, *told, "--workdir", "run"],
                 cwd=folder,
                 env=os.environ | environment,
                 stdout=subprocess.PIPE,
@@ -84,16 +93,21 @@ def together(tmp_path_factory, programs):
     return [directory / "host0", directory / "host1"], ended(start(directory, programs, *GAME))
 
 
+def assert_played_alike(one, other):
+    """The same rows, and four rounds of the same losses but for rounding."""
+    found = rows(one), rows(other)
+    assert [(row["kind"], row["round"]) for row in found[0]] == [(row["kind"], row["round"]) for row in found[1]]
+    losses = [[row["student_loss"] for row in each if row["kind"] == "train"] for each in found]
+    assert len(losses[0]) == 4
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
+
+
 def test_two_processes_play_the_run_of_one(together, tmp_path):
     folders, outcome = together
     assert [code for code, *_ in outcome] == [0, 0], outcome
     assert status(train, *GAME, "--workdir", tmp_path / "run") == 0
-    one, two = rows(tmp_path / "run"), rows(folders[0] / "run")
-    assert [(row["kind"], row["round"]) for row in one] == [(row["kind"], row["round"]) for row in two]
-    losses = [[row["student_loss"] for row in found if row["kind"] == "train"] for found in (one, two)]
-    assert len(losses[0]) == 4
-    np.testing.assert_allclose(*losses, rtol=1e-3)
-    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-5)
+    assert_played_alike(tmp_path / "run", folders[0] / "run")
 
 
 def test_only_the_first_writes(together):
@@ -104,17 +118,54 @@ def test_only_the_first_writes(together):
     assert {"summary.json", "curves.png", "checkpoints", "samples"} <= names(folders[0] / "run")
 
 
-def test_a_signal_to_one_stops_both_after_saving(tmp_path, programs):
-    started = start(tmp_path, programs, *LONG)
-    metrics = tmp_path / "host0" / "run" / "metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size):
+def test_two_train_a_teacher_and_one_goes_on(tmp_path, programs):
+    """With labelled images in an order of their own, in parts; every time until the teacher is there."""
+    run, one = tmp_path / "host0" / "run", tmp_path / "one"
+    outcome = ended(start(tmp_path, programs, *SCHOOL, "--config.schedule.epochs=1", script="train_teacher"))
+    assert [code for code, *_ in outcome] == [0, 0], outcome
+    assert {"teacher", "teacher.pth", "lessons.json"} <= names(run) and names(tmp_path / "host1") == set()
+    for directory in (run, one):
+        assert status(train_teacher, *SCHOOL, "--config.schedule.epochs=2", "--workdir", directory) == 0
+    assert_played_alike(one, run)
+
+
+def await_round(started, directory, number):
+    """Until it is played."""
+    path = directory / "metrics.jsonl"
+    while not path.exists() or max((row["round"] for row in rows(directory)), default=0) < number:
         assert all(process.poll() is None for process in started), ended(started)
         time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory, programs):
+    """(the run's directory, how its processes ended), after a signal to the second one."""
+    directory = tmp_path_factory.mktemp("stopped")
+    started = start(directory, programs, *LONG)
+    await_round(started, directory / "host0" / "run", 1)
     os.kill(started[1].pid, signal.SIGTERM)
-    outcome = ended(started)
+    return directory, ended(started)
+
+
+def test_a_signal_to_one_stops_both_after_saving(stopped):
+    directory, outcome = stopped
     assert [code for code, *_ in outcome] == [143, 143], outcome
     played = {int(re.search(r"stopped by SIGTERM after round (\d+)", error)[1]) for _, _, error in outcome}
-    assert played == {saved_run.read(tmp_path / "host0" / "run").progress.round}
+    assert played == {saved_run.read(directory / "host0" / "run").progress.round}
+
+
+def test_two_go_on_until_one_is_lost(stopped, programs):
+    """The first ends too, with an error, and what it saved is intact."""
+    directory, _ = stopped
+    run = directory / "host0" / "run"
+    begun = saved_run.read(run).progress.round
+    started = start(directory, programs, *LONG, impatient=True)
+    await_round(started, run, begun + 1)
+    started[1].kill()
+    (code, out, error), _ = ended(started, timeout=120)
+    assert code not in (0, None) and error, (code, out, error)
+    assert f"resuming from round {begun}" in out
+    assert saved_run.read(run).progress.round >= begun
 
 
 def test_what_the_first_refuses_all_refuse(tmp_path, programs):
