@@ -19,6 +19,8 @@ PLAYED = tuple(next(name for name in METHODS if METHODS[name] is each) for each 
 """Every method under its first name; several may stand for one."""
 LEARNING = {"supervised.data": "digits", "supervised.split": "train[:48]", "supervised.distillation": 0.5}
 """What the supervised method needs beside TINY: three steps of eight images a round; others leave it aside."""
+QUICKEST = {"method": "supervised", "teacher.path": "", "supervised.distillation": 0.0}
+"""The settings of the game that takes the least to play, beside TINY."""
 STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")
 TINY = {
     "students": STUDENTS[:1],

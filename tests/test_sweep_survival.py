@@ -2,35 +2,33 @@
 
 import dataclasses
 import json
-import re
 import shutil
 import signal
 
 import pytest
 from commands import contents
 from damage import DAMAGES
-from outcomes import assert_same_result, names, rows
-from stage import Stage
+from outcomes import assert_same_result, names
+from stage import QUICKEST, Stage
 from test_survival import PlainStop, ending_with, plain_stop
 
 from akd_jax import loop, progress, report, saved_run, workdir
 from akd_jax.checkpoint import rounds_in
-from akd_jax.errors import InputError, NonFiniteError, SavedStateError, StoppedError
+from akd_jax.errors import InputError, SavedStateError, StoppedError
 
 MEMBERS = ("seed_0", "seed_1")
-LEARNING = {"method": "supervised", "teacher.path": "", "supervised.distillation": 0.0}  # the quickest to play
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     """Two members, six rounds in two epochs."""
-    return Stage(tmp_path_factory.mktemp("stage") / "none", LEARNING | {"num_seeds": 2})
+    return Stage(tmp_path_factory.mktemp("stage") / "none", QUICKEST | {"num_seeds": 2})
 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory):
     """The second member by itself."""
-    return Stage(tmp_path_factory.mktemp("stage") / "none", LEARNING | {"seed": 1})
+    return Stage(tmp_path_factory.mktemp("stage") / "none", QUICKEST | {"seed": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -183,30 +181,6 @@ def test_a_member_without_its_checkpoints_is_no_reason_to_begin_anew(stage, copy
     assert {path: data for path, data in contents(copy).items() if path.name != ".lock"} == {
         path: data for path, data in before.items() if path.name != ".lock"
     }
-
-
-HOT = "student_optimizer.learning_rate=1e+30,seed_0"
-
-
-@pytest.fixture(scope="module")
-def hot(tmp_path_factory):
-    """Of the second member no step after its first one is finite."""
-    settings = {"sweep": ("student_optimizer.learning_rate=0.05,1e30",), "student_optimizer.schedule": "constant"}
-    return Stage(tmp_path_factory.mktemp("stage") / "none", LEARNING | settings)
-
-
-def test_a_member_that_is_not_finite_halts_all_with_what_they_saved(hot, tmp_path):
-    with pytest.raises(NonFiniteError, match=rf"^{re.escape(HOT)}: .* and 4 such steps in a row"):
-        hot.train(tmp_path, max_skipped=4, save_minutes=0.0)
-    members = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(members) == 2
-    assert [saved_run.read(member).progress.round for member in members] == [2, 2]
-
-
-def test_a_member_that_is_not_finite_may_stand_still(hot, tmp_path):
-    hot.train(tmp_path, max_skipped=1_000_000, save_minutes=0.0)
-    skipped = [row["skipped_steps"] for row in rows(tmp_path / HOT) if row["kind"] == "train"]
-    assert sum(skipped) == 2 * 6 - 1 and saved_run.read(tmp_path / HOT).progress.ending == "all rounds are played"
 
 
 def test_a_member_is_bitwise_the_run_that_it_would_be_alone(uninterrupted, second, tmp_path):
