@@ -17,8 +17,8 @@ from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.supervised import supervised
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
-from akd_jax.models.network import normaliser
 from akd_jax.objectives import OBJECTIVES, diversity_loss
+from akd_jax.pixels import from_pixels
 from akd_jax.sharding import ALONE, Placement
 from akd_jax.task import Task
 from akd_jax.types import AKDState, Array, Method, Network, Variables
@@ -171,7 +171,7 @@ def _supervised(
         loss=loss,
         optimizer=partial(_sgd, config.student_optimizer),
         augment=partial(augment, crop=own.crop, flip=own.flip),
-        normalise=normaliser(task.mean, task.std),
+        normalise=partial(from_pixels, mean=task.mean, std=task.std),
         image_shape=(config.image_size, config.image_size, task.channels),
         examples=examples,
         epochs=times.epochs,

@@ -52,6 +52,41 @@ def cross_entropy(outputs: Outputs, labels: Array, *, smoothing: float = 0.0) ->
     return -(1 - smoothing) * chosen - smoothing * log_shares.mean(-1)
 
 
+def where_agreed(loss: Loss) -> Loss:
+    """[B]: the loss where student and teacher put the image into the same class, 0 elsewhere.
+
+    Of KL it is CMI's decision-adversarial term (Fang et al. 2021, arXiv:2105.08584), which a generator raises: images
+    that the student gets right, though by little.
+    """
+
+    def agreed(teacher: Outputs, student: Outputs) -> Array:
+        return (student.logits.argmax(-1) == teacher.logits.argmax(-1)) * loss(teacher, student)
+
+    return agreed
+
+
+def attention_transfer(teacher: Outputs, student: Outputs) -> Array:
+    """[B]: how differently the two look at an image, over stages (Zagoruyko & Komodakis 2017, arXiv:1612.03928).
+
+    Of each stage the mean over positions of (a - b)^2, where a and b are the networks' maps of mean squared activation
+    over channels, flattened and of norm 1 (ZSKT, Micaelli & Storkey 2019, arXiv:1905.09768, and its code). Stages are
+    compared where both have one of that height and width, the last of it. ValueError where there is none.
+    """
+    wanted, found = (
+        {stage.shape[1:3]: _attention(stage) for stage in outputs.stages} for outputs in (teacher, student)
+    )
+    if not wanted.keys() & found.keys():
+        sizes = [" ".join(f"{h}x{w}" for h, w in maps) or "none" for maps in (wanted, found)]
+        raise ValueError(f"no stage of teacher and student is of one size: {sizes[0]} and {sizes[1]}")
+    return sum(jnp.square(wanted[size] - found[size]).mean(-1) for size in wanted if size in found)
+
+
+def _attention(stage: Array) -> Array:
+    """[B, H, W, F] -> [B, H * W] of norm 1; 0 of a stage that is silent."""
+    energy = jnp.square(stage).mean(-1).reshape(len(stage), -1)
+    return energy * jax.lax.rsqrt(jnp.maximum(jnp.square(energy).sum(-1, keepdims=True), 1e-24))
+
+
 def log_l1(teacher: Outputs, student: Outputs) -> Array:
     """[]: log(1 + mean disagreement), whose gradient fades as the disagreement grows (DFAD's variant)."""
     return jnp.log1p(l1(teacher, student).mean())

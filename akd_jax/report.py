@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from akd_jax import files
+from akd_jax import files, pixels
 from akd_jax.metrics import Row
 
 
 def to_pixels(images: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:
     """Normalised float [N, H, W, C] -> uint8: x * std + mean in 0..1, what lies outside is clipped."""
-    pixels = np.asarray(images, np.float32) * np.float32(std) + np.float32(mean)
-    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(pixels.to_pixels(np.asarray(images, np.float32), mean, std))
 
 
 def tile(pixels: np.ndarray, border: int = 2) -> np.ndarray:

@@ -71,11 +71,13 @@ class Outputs:
     features: [B, F], the last layer's input.
     batch_norm_inputs: mean [C] and biased variance [C] of this batch at the input of every batch norm, over
       batch and positions, in the tree of the network's batch_stats.
+    stages: what each stage gives, [B, H, W, F] in order; () from a network that does not tell.
     """
 
     logits: Array
     features: Array
     batch_norm_inputs: Any
+    stages: tuple[Array, ...] = ()
 
 
 class Network(NamedTuple):

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.objectives import OBJECTIVES, cross_entropy, diversity_loss, kl, l1, log_l1, mse
+from akd_jax.objectives import (
+    OBJECTIVES,
+    attention_transfer,
+    cross_entropy,
+    diversity_loss,
+    kl,
+    l1,
+    log_l1,
+    mse,
+    where_agreed,
+)
 from akd_jax.types import Outputs
 
 TEMPERATURE = 4.0
@@ -93,3 +103,66 @@ def test_cross_entropy_with_smoothed_labels():
         wanted = (1 - smoothing) * np.eye(3)[labels] + smoothing / 3
         losses = cross_entropy(Outputs(jnp.asarray(logits), None, {}), jnp.asarray(labels), smoothing=smoothing)
         np.testing.assert_allclose(losses, -(wanted * np.log(found)).sum(-1), rtol=1e-6)
+
+
+def test_what_students_get_wrong_does_not_count_where_they_must_agree():
+    teacher, student = outputs([[1, 2, 3], [0, 4, 0], [5, 0, 0]]), outputs([[1, 0, 6], [3, 0, 0], [2, 1, 0]])
+    both = kl(1.0)(teacher, student)
+    assert where_agreed(kl(1.0))(teacher, student).tolist() == [both[0], 0, both[2]] and (both > 0).all()
+
+
+def test_the_decision_adversarial_term_is_cmis():
+    """Its formula in PyTorch: minus the mean of KL times the mask, whose gradient is none where they disagree."""
+    torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+    random = np.random.default_rng(0)
+    teacher, student = (random.normal(size=(8, 3)).astype(np.float32) for _ in range(2))
+    theirs = torch.tensor(student, requires_grad=True)
+    given = torch.tensor(teacher)
+    mask = (theirs.argmax(1) == given.argmax(1)).float()
+    assert 0 < mask.sum() < 8
+    divergence = torch.nn.functional.kl_div(theirs.log_softmax(1), given.softmax(1), reduction="none").sum(1)
+    wanted = -(divergence * mask).mean()
+    wanted.backward()
+
+    def ours(logits):
+        return -where_agreed(kl(1.0))(outputs(teacher), outputs(student).replace(logits=logits)).mean()
+
+    value, gradient = jax.value_and_grad(ours)(jnp.asarray(student))
+    assert float(value) == pytest.approx(wanted.item(), rel=1e-5)
+    np.testing.assert_allclose(gradient, theirs.grad, atol=1e-6)
+
+
+def stages(*shapes, seed=0):
+    random = np.random.default_rng(seed)
+    return tuple(jnp.asarray(random.normal(size=shape), jnp.float32) for shape in shapes)
+
+
+def test_attention_transfer_is_zskts():
+    """Zagoruyko & Komodakis' maps as ZSKT compares them, in PyTorch; networks of other widths."""
+    torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+
+    def attention(stage):
+        given = torch.tensor(np.asarray(stage)).permute(0, 3, 1, 2)
+        return torch.nn.functional.normalize(given.pow(2).mean(1).flatten(1))
+
+    teacher, student = stages((2, 4, 4, 6), (2, 2, 2, 8)), stages((2, 4, 4, 3), (2, 2, 2, 5), seed=1)
+    wanted = sum((attention(t) - attention(s)).pow(2).mean() for t, s in zip(teacher, student, strict=True))
+    found = attention_transfer(TEACHER.replace(stages=teacher), STUDENT.replace(stages=student))
+    assert found.shape == (2,) and float(found.mean()) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_attention_is_compared_where_both_have_a_stage_of_that_size():
+    teacher, student = stages((2, 8, 8, 2), (2, 4, 4, 2), (2, 4, 4, 3)), stages((2, 4, 4, 5), (2, 2, 2, 5), seed=1)
+    found = attention_transfer(TEACHER.replace(stages=teacher), STUDENT.replace(stages=student))
+    last = attention_transfer(TEACHER.replace(stages=teacher[2:]), STUDENT.replace(stages=student[:1]))
+    assert (found == last).all()
+    with pytest.raises(ValueError, match="of one size: 8x8 4x4 and none"):
+        attention_transfer(TEACHER.replace(stages=teacher), STUDENT)
+
+
+def test_a_silent_stage_has_a_gradient():
+    quiet = jnp.zeros((2, 4, 4, 3))
+    teacher = TEACHER.replace(stages=stages((2, 4, 4, 2)))
+    assert jnp.isfinite(
+        jax.grad(lambda x: attention_transfer(teacher, STUDENT.replace(stages=(x,))).sum())(quiet)
+    ).all()

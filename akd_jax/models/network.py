@@ -1,13 +1,14 @@
 """Flax modules as `Network`s, and what can be put before a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax.types import Array, Network, Outputs, Variables
+from akd_jax.pixels import from_pixels
+from akd_jax.types import Network, Outputs, Variables
 
 
 def classifier(module: nn.Module) -> Network:
@@ -15,7 +16,11 @@ def classifier(module: nn.Module) -> Network:
 
     def outputs(result, collections):
         logits, features = result
-        return Outputs(logits, features, collections.get("batch_norm_inputs", {}))
+        stages = tuple(
+            stage.astype(jnp.promote_types(stage.dtype, jnp.float32))
+            for stage in collections.get("stages", {}).get("outputs", ())
+        )
+        return Outputs(logits, features, collections.get("batch_norm_inputs", {}), stages)
 
     return _network(module, outputs)
 
@@ -34,7 +39,7 @@ def _network(module, outputs) -> Network:
 
     def apply(variables, inputs, *, train):
         collections = {"params": variables.params, "batch_stats": variables.batch_stats}
-        mutable = ["batch_norm_inputs"] + (["batch_stats"] if train else [])
+        mutable = ["batch_norm_inputs", "stages"] + (["batch_stats"] if train else [])
         result, moved = module.apply(collections, inputs, train=train, mutable=mutable)
         return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
 
@@ -60,17 +65,10 @@ def resize_inputs(network: Network, size: int) -> Network:
 
 def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
-    normalised = normaliser(mean, std)
     return Network(
-        init=lambda key, pixels: network.init(key, normalised(pixels)),
-        apply=lambda variables, pixels, *, train: network.apply(variables, normalised(pixels), train=train),
+        init=lambda key, pixels: network.init(key, from_pixels(pixels, mean, std)),
+        apply=lambda variables, pixels, *, train: network.apply(variables, from_pixels(pixels, mean, std), train=train),
     )
-
-
-def normaliser(mean: Sequence[float], std: Sequence[float]) -> Callable[[Array], Array]:
-    """uint8 images [B, H, W, C] -> (pixels / 255 - mean) / std, mean and std one a channel."""
-    mean, std = np.float32(mean), np.float32(std)
-    return lambda pixels: (pixels.astype(jnp.float32) / 255 - mean) / std
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:

@@ -88,6 +88,7 @@ class ResNet(nn.Module):
                     dtype=self.dtype,
                     name=f"layer{stage + 1}_{block}",
                 )(hidden, train)
+            self.sow("stages", "outputs", hidden)
         features = hidden.mean((1, 2))
         logits = Dense(
             self.classes,

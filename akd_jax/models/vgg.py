@@ -41,6 +41,7 @@ class VGG(nn.Module):
                 conv = Conv(width, 3, use_bias=True, dtype=self.dtype, name=f"block{stage}_{3 * layer}")
                 norm = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{3 * layer + 1}")
                 hidden = nn.relu(norm(conv(hidden)))
+            self.sow("stages", "outputs", hidden)
         features = hidden.mean((1, 2))
         logits = Dense(
             self.classes,

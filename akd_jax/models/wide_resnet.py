@@ -81,6 +81,7 @@ class WideResNet(nn.Module):
                 dtype=self.dtype,
                 name=f"block{stage + 1}",
             )(hidden, train)
+            self.sow("stages", "outputs", hidden)
         hidden = nn.relu(BatchNorm(train, dtype=self.dtype, name="bn1")(hidden))
         features = hidden.mean((1, 2))
         logits = Dense(

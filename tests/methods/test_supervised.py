@@ -12,8 +12,8 @@ from tiny_game import constant, equal, make_networks
 from akd_jax import objectives
 from akd_jax.augmentation import augment
 from akd_jax.methods.supervised import lesson, order, supervised
-from akd_jax.models.network import normaliser
 from akd_jax.optimizers import sgd
+from akd_jax.pixels import from_pixels
 from akd_jax.steps import run_rounds
 from akd_jax.types import Lessons
 
@@ -50,7 +50,7 @@ def made(
         loss=loss,
         optimizer=lambda updates: sgd(constant(rate), momentum=0.9, weight_decay=0.0),
         augment=augment,
-        normalise=normaliser((0.5,), (0.25,)),
+        normalise=partial(from_pixels, mean=(0.5,), std=(0.25,)),
         image_shape=(SIZE, SIZE, 1),
         batch_size=BATCH,
         examples=examples,
@@ -144,7 +144,7 @@ def test_a_step_by_the_gradient_of_the_mean_loss():
         sgd(constant(0.05), momentum=0.9, weight_decay=0.0),
         mixed,
         plain,
-        normaliser((0.5,), (0.25,)),
+        partial(from_pixels, mean=(0.5,), std=(0.25,)),
     )
     batch = lessons.replace(images=IMAGES[:BATCH], labels=LABELS[:BATCH])
     moved, metrics = quick(step)(state, batch, jax.random.key(0))
