@@ -59,7 +59,9 @@ def build(
     generator = None
     if draws(config):
         _check_name("generator.name", config.generator.name, GENERATORS)
-        generator = GENERATORS[config.generator.name](size, task.channels, config.generator.width, dtype=dtype)
+        generator = GENERATORS[config.generator.name](
+            size, task.channels, config.generator.width, mean=task.mean, std=task.std, dtype=dtype
+        )
     method = method_of(config, frozen, networks, generator, task=task, examples=examples, placement=placement)
     # Rounds are traced once, though their operations are counted and their programs compiled.
     turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}

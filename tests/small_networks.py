@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from akd_jax.export.facts import Facts
-from akd_jax.models.generator import GeneratorA
-from akd_jax.models.network import classifier, image_generator, resize_inputs
+from akd_jax.models.generator import GeneratorA, SigmoidGenerator
+from akd_jax.models.network import classifier, image_generator, normalised_images, resize_inputs
 from akd_jax.models.resnet import ResNet
 from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
@@ -22,6 +22,7 @@ NETWORKS = {
     "wide resnet": (classifier(WideResNet(5, 16, 1)), (2, 8, 8, 3), 7),
     "vgg, whose convolutions have a bias": (classifier(VGG(5, (1, 1, 1, 1, 1))), (2, 16, 16, 3), 0),
     "generator": (image_generator(GeneratorA(8, 3, 4)), (2, 6), 2),
+    "sigmoid generator": (normalised_images(image_generator(SigmoidGenerator(8, 3, 4)), [0.5], [0.2]), (2, 6), 1),
 }
 
 # What an export knows about the first.

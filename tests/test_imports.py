@@ -89,7 +89,7 @@ ARROWS = {
     "loop": "briefing compilation conclusion config config_dict dispatch errors files follower hosts judge lessons "
     "memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types "
     "workdir",
-    "export": "akd_jax config convert data errors evaluate models optional report saved_run task teacher "
+    "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "spread",
     "graduation": "briefing convert export files saved_run teacher_files",

@@ -49,8 +49,12 @@ LAYOUTS = {
     ),
     "repdistiller": Layout("block1"),  # wide ResNets and VGGs, as in mdistiller and zju-vipa's repositories
     "dfad": Layout("conv_blocks1"),  # generators
+    "cmi": Layout("conv_blocks"),
 }
 """name -> Layout; the first that fits a network is the usual one for it."""
+
+SCALED_AFTERWARDS = {"cmi"}
+"""Layouts of generators whose images are in 0..1 in PyTorch, and normalised by whoever uses them."""
 
 Path = tuple[str, ...]
 Shapes = Mapping[str, tuple[int, ...]]

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from akd_jax import __version__
-from akd_jax.convert.layouts import layouts_of, to_state_dict, to_variables
+from akd_jax.convert.layouts import SCALED_AFTERWARDS, layouts_of, to_state_dict, to_variables
 from akd_jax.errors import ExportError, InputError
 from akd_jax.export import ONNX, PYTORCH, SAFETENSORS, STABLEHLO, hugging_face, onnx_translation, stablehlo, torch_file
 from akd_jax.export.facts import Facts
 from akd_jax.export.interface import ends
 from akd_jax.export.subject import Subject, folded, for_pixels, outputs_of
 from akd_jax.optional import why_missing
+from akd_jax.pixels import normalised
 
 TOLERANCE = 1e-5
 
@@ -90,7 +91,10 @@ def _torch_outputs(data: bytes, subject: Subject) -> np.ndarray:
     from akd_jax import torch_networks  # PyTorch is no requirement
 
     module = torch_networks.read(data, folded=subject.facts.batch_norms_folded)
-    return torch_networks.outputs_of(module, subject.inputs, size=subject.facts.input_size)
+    outputs = torch_networks.outputs_of(module, subject.inputs, size=subject.facts.input_size)
+    if subject.facts.layout in SCALED_AFTERWARDS:
+        return normalised(outputs, subject.facts.mean, subject.facts.std)
+    return outputs
 
 
 def _safetensors(subject: Subject) -> bytes:

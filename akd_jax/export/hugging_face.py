@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from akd_jax.convert.layouts import SCALED_AFTERWARDS
 from akd_jax.export import CARD, CONFIG, WEIGHTS
 from akd_jax.export.facts import Facts
 
@@ -108,9 +109,12 @@ def _images(facts: Facts) -> list[str]:
 
 def _latents(facts: Facts) -> list[str]:
     side, channels = facts.image_size, facts.channels
+    constants = f"mean {facts.mean}, std {facts.std}, one a channel"
     return [
         f"- {facts.latents} latents, standard normal, to images of {side}x{side} pixels, {channels} channels",
-        f"- pixels are (images * std + mean) * 255, mean {facts.mean}, std {facts.std}, one a channel",
+        f"- pixels are images * 255; networks see (images - mean) / std, {constants}"
+        if facts.layout in SCALED_AFTERWARDS
+        else f"- pixels are (images * std + mean) * 255, {constants}",
     ]
 
 

@@ -146,6 +146,7 @@ RULES: dict[str, Callable[..., Tensor]] = {
     "div": _elementwise("Div"),
     "ge": _elementwise("GreaterOrEqual"),
     "tanh": _elementwise("Tanh"),
+    "logistic": _elementwise("Sigmoid"),
     "max": _max,
     "select_n": _select,
     "convert_element_type": _cast,

@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from akd_jax.models.generator import GeneratorA
-from akd_jax.models.network import classifier, image_generator, parameter_count, resize_inputs
+from akd_jax.models.generator import GeneratorA, SigmoidGenerator
+from akd_jax.models.network import (
+    classifier,
+    image_generator,
+    normalised_images,
+    parameter_count,
+    resize_inputs,
+)
 from akd_jax.models.resnet import ResNet, he_normal_fan_in
 from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
 from akd_jax.types import Network
 
-__all__ = ["GENERATORS", "MODELS", "Model", "make_classifier", "parameter_count"]
+__all__ = ["FIRST_LAYERS", "GENERATORS", "MODELS", "Model", "make_classifier", "parameter_count"]
 
 
 class Model(NamedTuple):
@@ -82,9 +88,23 @@ def make_classifier(name: str, classes: int, *, image_size: int, dtype=None) -> 
     return network if model.input_size in (None, image_size) else resize_inputs(network, model.input_size)
 
 
-def _generator_a(size: int, channels: int, width: int, *, dtype=None) -> Network:
+def _generator_a(size: int, channels: int, width: int, *, mean=(0.0,), std=(1.0,), dtype=None) -> Network:
+    """Its images are normalised by their own statistics, so it has no use for the teacher's."""
     return image_generator(GeneratorA(size, channels, width, dtype=dtype))
 
 
-GENERATORS: dict[str, Callable[..., Network]] = {"generator_a": _generator_a}
-"""name -> (size, channels, width, *, dtype=None) -> Network from latents [B, Z] to images."""
+def _generator_sigmoid(size: int, channels: int, width: int, *, mean=(0.0,), std=(1.0,), dtype=None) -> Network:
+    return normalised_images(image_generator(SigmoidGenerator(size, channels, width, dtype=dtype)), mean, std)
+
+
+GENERATORS: dict[str, Callable[..., Network]] = {
+    "generator_a": _generator_a,
+    "generator_sigmoid": _generator_sigmoid,
+}
+"""name -> (size, channels, width, *, mean=(0,), std=(1,), dtype=None) -> Network from latents [B, Z] to images.
+
+mean, std: the teacher's, one a channel or one for all.
+"""
+
+FIRST_LAYERS = {"generator_a": ("l1_0", "conv_blocks0_0"), "generator_sigmoid": ("l1_0", "conv_blocks_0")}
+"""Generator -> the modules of its linear layer and of the batch norm after it."""

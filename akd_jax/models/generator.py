@@ -29,16 +29,7 @@ class GeneratorA(nn.Module):
         def conv(features, name):
             return Conv(features, 3, use_bias=True, kernel_init=torch_uniform, dtype=self.dtype, name=name)
 
-        start = self.size // 4
-        hidden = Dense(
-            2 * self.width * start**2,
-            kernel_init=torch_uniform,
-            bias_init=torch_uniform_bias(latents.shape[-1]),
-            dtype=self.dtype,
-            name="l1_0",
-        )(latents)
-        # Channels first, as PyTorch's view(C, H, W) orders them, so that weights convert by name alone.
-        hidden = hidden.reshape(-1, 2 * self.width, start, start).transpose(0, 2, 3, 1)
+        hidden = _first_layer(latents, self.size // 4, 2 * self.width, self.dtype)
         hidden = norm("conv_blocks0_0")(hidden)
         hidden = conv(2 * self.width, "conv_blocks1_0")(_twice(hidden))
         hidden = nn.leaky_relu(norm("conv_blocks1_1")(hidden), 0.2)
@@ -47,6 +38,48 @@ class GeneratorA(nn.Module):
         hidden = jnp.tanh(conv(self.channels, "conv_blocks2_3")(hidden))
         images = norm("conv_blocks2_5", affine=False)(hidden)
         return images.astype(jnp.promote_types(images.dtype, jnp.float32))
+
+
+class SigmoidGenerator(nn.Module):
+    """Latents [B, Z] -> images [B, size, size, channels] in 0..1.
+
+    The generator of CMI (Fang et al. 2021, arXiv:2105.08584) and of those after it. `size` is a multiple of 4. Modules
+    carry CMI's names.
+    """
+
+    size: int = 32
+    channels: int = 3
+    width: int = 64
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, latents: Array, train: bool) -> Array:
+        def norm(name):
+            return BatchNorm(train, dtype=self.dtype, name=name)
+
+        def conv(features, name, use_bias=False):
+            return Conv(features, 3, use_bias=use_bias, kernel_init=torch_uniform, dtype=self.dtype, name=name)
+
+        hidden = norm("conv_blocks_0")(_first_layer(latents, self.size // 4, 2 * self.width, self.dtype))
+        hidden = conv(2 * self.width, "conv_blocks_2")(_twice(hidden))
+        hidden = nn.leaky_relu(norm("conv_blocks_3")(hidden), 0.2)
+        hidden = conv(self.width, "conv_blocks_6")(_twice(hidden))
+        hidden = nn.leaky_relu(norm("conv_blocks_7")(hidden), 0.2)
+        images = conv(self.channels, "conv_blocks_9", use_bias=True)(hidden)
+        return nn.sigmoid(images.astype(jnp.promote_types(images.dtype, jnp.float32)))
+
+
+def _first_layer(latents: Array, side: int, channels: int, dtype: Any) -> Array:
+    """[B, Z] -> [B, side, side, channels], linearly; the module l1_0 of whoever calls it."""
+    hidden = Dense(
+        channels * side**2,
+        kernel_init=torch_uniform,
+        bias_init=torch_uniform_bias(latents.shape[-1]),
+        dtype=dtype,
+        name="l1_0",
+    )(latents)
+    # Channels first, as PyTorch's view(C, H, W) orders them, so that weights convert by name alone.
+    return hidden.reshape(-1, channels, side, side).transpose(0, 2, 3, 1)
 
 
 def _twice(images: Array) -> Array:

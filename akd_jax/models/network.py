@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from akd_jax.pixels import from_pixels
+from akd_jax.pixels import from_pixels, normalised
 from akd_jax.types import Network, Outputs, Variables
 
 
@@ -69,6 +69,16 @@ def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> 
         init=lambda key, pixels: network.init(key, from_pixels(pixels, mean, std)),
         apply=lambda variables, pixels, *, train: network.apply(variables, from_pixels(pixels, mean, std), train=train),
     )
+
+
+def normalised_images(generator: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
+    """The generator of images in 0..1 with (x - mean) / std after it, mean and std one a channel or one for all."""
+
+    def apply(variables, latents, *, train):
+        images, batch_stats = generator.apply(variables, latents, train=train)
+        return normalised(images, mean, std), batch_stats
+
+    return Network(generator.init, apply)
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:

@@ -16,12 +16,12 @@ from torch import nn
 
 from akd_jax.convert.architecture import channels_of, classes_of, stages_of, stem_of
 from akd_jax.convert.layouts import shapes_of
-from akd_jax.torch_networks.generator import GeneratorA
+from akd_jax.torch_networks.generator import GeneratorA, SigmoidGenerator
 from akd_jax.torch_networks.resnet import NAMES, ResNet
 from akd_jax.torch_networks.vgg import VGG
 from akd_jax.torch_networks.wide_resnet import WideResNet
 
-__all__ = ["VGG", "GeneratorA", "ResNet", "WideResNet", "network_of", "outputs_of", "read"]
+__all__ = ["VGG", "GeneratorA", "ResNet", "SigmoidGenerator", "WideResNet", "network_of", "outputs_of", "read"]
 
 
 def network_of(state_dict: Mapping[str, np.ndarray], *, folded: bool = False) -> nn.Module:
@@ -68,8 +68,11 @@ def _fold(module: nn.Module, state_dict: Mapping[str, np.ndarray]) -> None:
 
 def _generator(state_dict: Mapping[str, np.ndarray]) -> nn.Module:
     features, latents = state_dict["l1.0.weight"].shape
-    channels, width = state_dict["conv_blocks2.3.weight"].shape[:2]
-    return GeneratorA(latents, 4 * math.isqrt(features // (2 * width)), channels, width)
+    last, kind = (
+        ("conv_blocks2.3", GeneratorA) if "conv_blocks2.3.weight" in state_dict else ("conv_blocks.9", SigmoidGenerator)
+    )
+    channels, width = state_dict[f"{last}.weight"].shape[:2]
+    return kind(latents, 4 * math.isqrt(features // (2 * width)), channels, width)
 
 
 def _classifier(state_dict: Mapping[str, np.ndarray]) -> nn.Module:

@@ -13,12 +13,10 @@ from akd_jax.errors import InputError
 from akd_jax.models import GENERATORS, MODELS
 from akd_jax.types import Variables
 
-GENERATOR = "generator_a"
-
 
 def shapes(name):
     """The shapes of a network's arrays."""
-    if name == GENERATOR:
+    if name in GENERATORS:
         return jax.eval_shape(GENERATORS[name](16, 3, 4).init, jax.random.key(0), jnp.zeros((1, 8)))
     return variable_shapes(name, 10, 3)
 
@@ -37,7 +35,7 @@ def same(ours, theirs):
 
 
 @pytest.mark.parametrize(
-    ("name", "layout"), [(name, layout) for name in (*MODELS, GENERATOR) for layout in layouts_of(shapes(name))]
+    ("name", "layout"), [(name, layout) for name in (*MODELS, *GENERATORS) for layout in layouts_of(shapes(name))]
 )
 def test_there_and_back_is_bitwise(name, layout):
     expected, state_dict = example(name, layout)
@@ -98,7 +96,7 @@ NAMES = {
         "block2.4.running_mean": (256,),
         "classifier.weight": (10, 512),
     },
-    (GENERATOR, "dfad"): {
+    ("generator_a", "dfad"): {
         "l1.0.weight": (128, 8),
         "conv_blocks0.0.running_var": (8,),
         "conv_blocks2.3.weight": (3, 4, 3, 3),

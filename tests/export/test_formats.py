@@ -24,14 +24,15 @@ def exported(subject, format="pytorch", **flags):
 
 
 @pytest.mark.parametrize("fold", [False, True])
-@pytest.mark.parametrize("name", ["resnet", "7x7 stem", "option A", "wide resnet", "generator"])
+@pytest.mark.parametrize("name", ["resnet", "7x7 stem", "option A", "wide resnet", "generator", "sigmoid generator"])
 def test_pytorch_gives_the_same_outputs(name, fold):
     pytest.importorskip("torch")
     network, shape, _ = NETWORKS[name]
-    kind = {"kind": "generator", "input_size": None} if name == "generator" else {"input_size": shape[1]}
+    kind = {"kind": "generator", "input_size": None} if "generator" in name else {"input_size": shape[1]}
     _, facts, verdict = exported(subject_of(network, shape, **kind), fold_batch_norm=fold)
     assert verdict.startswith("verified: what torch makes of it")
-    assert facts.layout == {"generator": "dfad", "wide resnet": "repdistiller"}.get(name, "cifar")
+    layouts = {"generator": "dfad", "sigmoid generator": "cmi", "wide resnet": "repdistiller"}
+    assert facts.layout == layouts.get(name, "cifar")
 
 
 def test_images_are_enlarged_for_pytorch():

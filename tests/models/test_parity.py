@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch, the oracle, is a test depend
 from torch_to_jax import scramble, variables_of
 
 from akd_jax.models import GENERATORS, make_classifier
-from akd_jax.torch_networks import VGG, GeneratorA, ResNet, WideResNet
+from akd_jax.torch_networks import VGG, GeneratorA, ResNet, SigmoidGenerator, WideResNet
 
 FULL, HALF, HE = (64, 128, 256, 512), (32, 64, 128, 256), (16, 32, 64)
 NETWORKS = {
@@ -110,12 +110,13 @@ def test_gradients(name):
 
 
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
-def test_generator(train):
+@pytest.mark.parametrize(("name", "kind"), [("generator_a", GeneratorA), ("generator_sigmoid", SigmoidGenerator)])
+def test_generator(name, kind, train):
     random = torch.Generator().manual_seed(0)
-    module = scramble(GeneratorA(100).double(), random).train(train)
+    module = scramble(kind(100).double(), random).train(train)
     latents = torch.randn(4, 100, generator=random, dtype=torch.float64)
     with jax.enable_x64(True):
-        network = GENERATORS["generator_a"](32, 3, 64)
+        network = GENERATORS[name](32, 3, 64)
         inputs = jnp.asarray(latents.numpy())
         variables = variables_of(module, network, inputs)
         with torch.no_grad():
