@@ -1,7 +1,7 @@
 """Steps made of steps."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -72,12 +72,15 @@ def repeat(step: Step, times: int) -> Step:
     return repeated
 
 
-def in_turn(*steps: Step) -> Step:
-    """One step after the other, each with a key of its own; together they report the metrics of all."""
+def in_turn(*steps: Step, deal: Callable[[Array, int], Sequence[Array]] = jax.random.split) -> Step:
+    """One step after the other; together they report the metrics of all.
+
+    deal: (key, how many steps) -> the key of each, by default its own.
+    """
 
     def joined(state, teacher, key):
         metrics = {}
-        for step, step_key in zip(steps, jax.random.split(key, len(steps)), strict=True):
+        for step, step_key in zip(steps, deal(key, len(steps)), strict=True):
             state, reported = step(state, teacher, step_key)
             if twice := metrics.keys() & reported.keys():
                 raise ValueError(f"two steps of one round report {', '.join(twice)}")

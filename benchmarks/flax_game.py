@@ -9,7 +9,7 @@ from akd_jax.experiment import method_of
 from akd_jax.models import MODELS
 from akd_jax.models.network import classifier, image_generator, resize_inputs
 from akd_jax.types import Array, Network
-from benchmarks.games import Table, images_of, teacher_size
+from benchmarks.games import Table, images_of, task_of, teacher_size
 
 
 def _conv(width: int, size: int, stride: int, name: str, dtype: Any, *, use_bias: bool = False) -> nn.Conv:
@@ -111,6 +111,6 @@ def plain(table: Table) -> Table:
     teacher = network(config.teacher.arch, teacher_size(config))
     students = {name: network(name, None) for name in config.students}
     generator = image_generator(Generator(config.image_size, images.shape[-1], config.generator.width, dtype))
-    method = method_of(config, teacher, students, generator)
+    method = method_of(config, teacher, students, generator, task=task_of(config))
     experiment = table.experiment._replace(teacher=teacher, students=students, generator=generator, method=method)
     return table._replace(experiment=experiment, teacher_variables=table.loaded)

@@ -90,10 +90,14 @@ def lay(config: Config) -> Table:
 
 
 def experiment_of(config: Config) -> Experiment:
-    """With a teacher of as many classes and channels as the config's data have."""
+    return build(config, task_of(config), teacher=config.teacher.arch)
+
+
+def task_of(config: Config) -> Task:
+    """Of as many classes and channels as the config's data have."""
     classes, constants = (10, "digits") if config.evaluation.data == "digits" else (100, "cifar100")
     mean, std = NORMALISATIONS[constants]
-    return build(config, Task(classes, len(mean), mean, std), teacher=config.teacher.arch)
+    return Task(classes, len(mean), mean, std)
 
 
 def beginning(config: Config, experiment: Experiment) -> tuple[AKDState, Variables, Variables]:

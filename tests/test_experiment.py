@@ -3,14 +3,16 @@
 import math
 
 import akd
+import jax
 import jax.numpy as jnp
 import pytest
 
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
-from akd_jax.experiment import METHOD_SETTINGS, build
+from akd_jax.experiment import build, draws
+from akd_jax.families import FAMILIES, Scene
 from akd_jax.methods import METHODS
-from akd_jax.methods.supervised import supervised
+from akd_jax.models import make_classifier
 from akd_jax.task import Task
 from akd_jax.types import Outputs
 
@@ -27,15 +29,23 @@ def config(**changes):
     return from_dict(akd.get_config("digits").to_dict() | changes)
 
 
-def test_every_family_has_settings():
-    assert METHOD_SETTINGS.keys() | {supervised} == set(METHODS.values())
+def task_of(settings):
+    return Task(10, 1, settings.teacher.mean, settings.teacher.std)
+
+
+def settings_of(method, **changes):
+    settings = config(**changes)
+    return FAMILIES[METHODS[method]].settings(settings, Scene(task_of(settings), taught=True, examples=400))
+
+
+def test_every_family_is_in_the_table():
+    assert FAMILIES.keys() == set(METHODS.values())
 
 
 def test_a_new_name_for_a_method_is_one_entry(monkeypatch):
     monkeypatch.setitem(METHODS, "mine", METHODS["akd"])
     settings = config(method="mine")
-    mean, std = settings.teacher.mean, settings.teacher.std
-    experiment = build(settings, Task(10, 1, mean, std), teacher=settings.teacher.arch)
+    experiment = build(settings, task_of(settings), teacher=settings.teacher.arch)
     assert list(experiment.method.turns) == list(settings.students)
 
 
@@ -49,7 +59,7 @@ def test_a_new_name_for_a_method_is_one_entry(monkeypatch):
     ],
 )
 def test_the_objective_and_its_temperature_reach_the_method(changes, wanted):
-    objective = METHOD_SETTINGS[METHODS["akd"]](config(adversarial=changes))["objective"]
+    objective = settings_of("akd", adversarial=changes)["objective"]
     teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))
     assert float(objective.student_loss(teacher, student)[0]) == pytest.approx(wanted, rel=1e-5)
     assert float(objective.generator_loss(teacher, student)[0]) == pytest.approx(-wanted, rel=1e-5)
@@ -65,22 +75,37 @@ def test_the_objective_and_its_temperature_reach_the_method(changes, wanted):
 def test_what_no_supervised_run_can_be(changes, teacher, message):
     settings = config(method="supervised", **changes)
     with pytest.raises(InputError, match=message):
-        build(settings, Task(10, 1, settings.teacher.mean, settings.teacher.std), teacher=teacher, examples=400)
+        build(settings, task_of(settings), teacher=teacher, examples=400)
 
 
 def test_the_teachers_steps_reach_the_method():
-    assert METHOD_SETTINGS[METHODS["akd"]](config(adversarial={"teacher_steps": 5}))["teacher_steps"] == 5
+    assert settings_of("akd", adversarial={"teacher_steps": 5})["teacher_steps"] == 5
 
 
 def test_log_l1_is_the_generators_alone():
-    objective = METHOD_SETTINGS[METHODS["akd"]](config(adversarial={"objective": "log_l1"}))["objective"]
+    objective = settings_of("akd", adversarial={"objective": "log_l1"})["objective"]
     teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))
     assert float(objective.student_loss(teacher, student).mean()) == 1.5
     assert float(objective.generator_loss(teacher, student).mean()) == pytest.approx(-math.log(2.5))
 
 
 def test_the_diversity_weight_is_of_the_diversity_loss():
-    settings_of, alike = METHOD_SETTINGS[METHODS["akd"]], jnp.ones((2, 4, 4, 1))
-    weighted = settings_of(config(adversarial={"diversity_weight": 3.0}))
-    assert float(weighted["image_penalty"](alike)) == pytest.approx(3)
-    assert "image_penalty" not in settings_of(config(adversarial={"diversity_weight": 0.0}))
+    alike = jnp.ones((2, 4, 4, 1))
+    weighted = settings_of("akd", adversarial={"diversity_weight": 3.0})
+    assert float(weighted["prior"](alike, None, None)) == pytest.approx(3)
+    assert "prior" not in settings_of("akd", adversarial={"diversity_weight": 0.0})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_batch_norms_that_a_method_reads_are_not_folded(method):
+    """Others are, for a frozen teacher has no other use for them."""
+    settings = config(method=method)
+    experiment = build(settings, task_of(settings), teacher=settings.teacher.arch, examples=1797)
+    images = jnp.zeros((1, 16, 16, 1))
+    variables = jax.eval_shape(make_classifier("resnet18_8x_w8", 10, image_size=16).init, jax.random.key(0), images)
+    kept = jax.eval_shape(experiment.freeze, variables).batch_stats
+    assert (kept == variables.batch_stats) if FAMILIES[METHODS[method]].reads_statistics else not jax.tree.leaves(kept)
+
+
+def test_only_the_supervised_method_draws_nothing():
+    assert [name for name in METHODS if not draws(config(method=name))] == ["supervised"]

@@ -13,14 +13,22 @@ from akd_jax import dispatch, hosts, loop, progress, saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
 from akd_jax.schedule import Dispatch
 
+# Two students in turn, and at once, against a generator and without one, and one with a bank of images to be saved. The
+# state of the others is of no other kind, so they are left to the slow tests.
+STAGES = [(method, STUDENTS, turns) for method in ("akd", "supervised") for turns in (1, 2)] + [
+    pytest.param((method, STUDENTS[:1], 1), marks=[] if method == "fast" else [pytest.mark.slow])
+    for method in PLAYED
+    if method not in ("akd", "supervised")
+]
 
-@pytest.fixture(scope="module", params=[(method, turns) for method in PLAYED for turns in (1, 2)])
+
+@pytest.fixture(scope="module", params=STAGES)
 def stage(request, tmp_path_factory):
     """Eight rounds that are evaluated, and so saved, after the last only."""
-    method, turns = request.param
+    method, students, turns = request.param
     settings = {
         "method": method,
-        "students": STUDENTS,
+        "students": students,
         "schedule.students": "joint" if turns == 1 else "alternating",
         "schedule.rounds_per_epoch": 4 // turns,
         "evaluation.every_epochs": 2,

@@ -5,12 +5,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from akd_jax.config import (
+    AdamConfig,
+    AdversarialConfig,
+    Config,
+    SgdConfig,
+    TeacherConfig,
+)
+from akd_jax.families import FAMILIES, Scene
 from akd_jax.methods import METHODS
 from akd_jax.models.generator import GeneratorA
 from akd_jax.models.network import classifier, image_generator
 from akd_jax.models.resnet import ResNet
-from akd_jax.objectives import OBJECTIVES
 from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.task import Task
 from akd_jax.types import AKDState, Method, Network, Variables
 
 BATCH, LATENTS, SIZE, CLASSES = 4, 8, 8, 5
@@ -25,6 +33,11 @@ class Game(NamedTuple):
     teacher_variables: Variables
 
 
+def quick(function):
+    """Compiled, in a hurry."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def constant(rate):
     return learning_rate(rate, schedule="constant", steps=1)
 
@@ -37,20 +50,40 @@ def make_networks(dtype=None):
     return resnet((1, 1), (8, 16)), students, image_generator(GeneratorA(SIZE, 1, 4, dtype=dtype))
 
 
-def make_game(method="akd", student_steps=2, dtype=None, **settings) -> Game:
-    networks = make_networks(dtype)
+def config_of(method, student_steps):
+    """A method's own numbers, but for a game of this size."""
+    steps = {"student_steps": student_steps}
+    return Config(
+        name="tiny",
+        teacher=TeacherConfig(path="", arch="", mean=(0.4,), std=(0.3,)),
+        students=("large", "small"),
+        student_optimizer=SgdConfig(0.05),
+        generator_optimizer=AdamConfig(1e-3, beta1=0.5),
+        method=method,
+        batch_size=BATCH,
+        adversarial=AdversarialConfig(**steps),
+    )
+
+
+def make_method(method, student_steps, networks, **settings) -> Method:
+    config = config_of(method, student_steps)
+    scene = Scene(Task(CLASSES, 1, config.teacher.mean, config.teacher.std), taught=True, examples=0)
     settings = {
-        "objective": OBJECTIVES["l1"](1.0),
+        **FAMILIES[METHODS[method]].settings(config, scene),
         "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
         "generator_optimizer": lambda updates: adam(constant(1e-3)),
         "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS)),
         "batch_size": BATCH,
-        "student_steps": student_steps,
         "rounds": 10,
     } | settings
-    played = METHODS[method](*networks, **settings)
-    state = jax.jit(played.init, compiler_options={"xla_backend_optimization_level": 0})(jax.random.key(0))
-    teacher_variables = networks[0].init(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1)))
+    return METHODS[method](*networks, **settings)
+
+
+def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settings) -> Game:
+    networks = networks or make_networks(dtype)
+    played = make_method(method, student_steps, networks, **settings)
+    state = quick(played.init)(jax.random.key(0))
+    teacher_variables = quick(networks[0].init)(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1)))
     return Game(*networks, played, state, teacher_variables)
 
 

@@ -2,8 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from akd_jax.config.checks import check, check_counts, check_finite
+
+
+def _check_crop(config: Any) -> None:
+    check("crop", config.crop, config.crop >= 0, "a whole number of pixels, at least 0")
+
+
+def _check_temperature(config: Any) -> None:
+    check("temperature", config.temperature, 0 < config.temperature < math.inf, "a finite number above 0")
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class AdversarialConfig:
         fits = self.student_steps % self.teacher_steps == 0
         check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
         check_finite(self, 0, "diversity_weight")
-        check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class SupervisedConfig:
     temperature: float = 4.0
 
     def __post_init__(self):
-        check("crop", self.crop, self.crop >= 0, "a whole number of pixels, at least 0")
+        _check_crop(self)
         check("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "in [0, 1)")
         check("distillation", self.distillation, 0 <= self.distillation <= 1, "in [0, 1]")
-        check("temperature", self.temperature, 0 < self.temperature < math.inf, "a finite number above 0")
+        _check_temperature(self)

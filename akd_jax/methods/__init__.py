@@ -1,6 +1,6 @@
 """Methods by name: (teacher, students, generator, **settings) -> Method; the supervised one has no generator.
 
-A new name is one entry here; a new family is one too, and one in `experiment.METHOD_SETTINGS`.
+A new name is one entry here; a new family is one too, and one in `families.FAMILIES`.
 """
 
 from collections.abc import Callable
@@ -13,4 +13,8 @@ from akd_jax.types import Method
 __all__ = ["BATCH_STATS", "METHODS"]
 
 # The seed's game is DFAD's with other numbers and a second student.
-METHODS: dict[str, Callable[..., Method]] = {"akd": adversarial, "dfad": adversarial, "supervised": supervised}
+METHODS: dict[str, Callable[..., Method]] = {
+    "akd": adversarial,
+    "dfad": adversarial,
+    "supervised": supervised,
+}

@@ -36,3 +36,13 @@ def accumulated(step: Step, parts: int, *, share: Callable[[Any, Array], Any] = 
         return state, jax.tree.map(lambda values: values.mean(0), metrics)
 
     return whole
+
+
+def in_parts(draw: Callable[[Array], Any], key: Array, parts: int) -> Any:
+    """What is drawn with the keys of the parts of an `accumulated` step of this key, [parts, ...]; of one, as it is."""
+    return draw(key) if parts == 1 else jax.lax.map(draw, jax.random.split(key, parts))
+
+
+def part_of(drawn: Any, part: Array) -> Any:
+    """For `accumulated`: of what `in_parts` drew, what this part is given."""
+    return jax.tree.map(lambda leaf: leaf[part], drawn)

@@ -1,16 +1,18 @@
 """A match: students against the generator, and the step of either side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.players import moved
+from akd_jax.methods.accumulation import accumulated, in_parts, part_of
+from akd_jax.methods.players import batch, moved
 from akd_jax.norm import norm
 from akd_jax.objectives import Objective
-from akd_jax.steps import averaged, guarded
+from akd_jax.priors import Prior, no_prior
+from akd_jax.steps import averaged, guarded, in_turn
 from akd_jax.types import AKDState, Array, Metrics, Network, NetworkState, Outputs, Step, Variables
 
 STUDENT_STEP, GENERATOR_STEP = "student_step", "generator_step"
@@ -25,6 +27,10 @@ class Match(NamedTuple):
     objective: Objective
     sample_latents: Callable[[Array], Array]
 
+    def among(self, names: Sequence[str]) -> "Match":
+        """The match of these students alone."""
+        return self._replace(students={name: self.students[name] for name in names})
+
 
 def student_step(match: Match, optimizer: optax.GradientTransformation, *, generator_mode: Callable) -> Step:
     """Each student takes one step down on one fresh batch of images.
@@ -35,7 +41,7 @@ def student_step(match: Match, optimizer: optax.GradientTransformation, *, gener
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         state, images = _draw(match, state, key, generator_mode=generator_mode)
         target, _ = match.teacher.apply(teacher_variables, images, train=False)
-        return _learn(match, state, images, target, optimizer=optimizer)
+        return learn(match, state, images, target, optimizer=optimizer)
 
     return step
 
@@ -59,7 +65,7 @@ def many_student_steps(
         logits, features = (each.reshape(*images.shape[:2], -1) for each in (target.logits, target.features))
         targets = Outputs(logits=logits, features=features, batch_norm_inputs={})
         return jax.lax.scan(
-            lambda state, seen: _learn(match, state, *seen, optimizer=optimizer), state, (images, targets)
+            lambda state, seen: learn(match, state, *seen, optimizer=optimizer), state, (images, targets)
         )
 
     def steps(state: AKDState, teacher_variables: Variables, key: Array):
@@ -72,18 +78,50 @@ def many_student_steps(
     return steps
 
 
+def student_steps_on_one_batch(
+    match: Match, optimizer: optax.GradientTransformation, *, times: int, parts: int = 1
+) -> Step:
+    """`times` guarded student steps on one fresh batch of images, at which the teacher looks once.
+
+    parts: in how many each step plays it (`accumulated`).
+    The generator's running statistics stay: where a method draws so, the generator's own step moves them.
+    """
+
+    def part(state: AKDState, shown: tuple[Array, Outputs], key: Array):
+        return learn(match, state, *shown, optimizer=optimizer)
+
+    step = guarded(accumulated(part, parts, share=part_of), STUDENT_STEP)
+
+    def steps(state: AKDState, teacher_variables: Variables, key: Array):
+        def show(key: Array) -> tuple[Array, Outputs]:
+            images, _ = batch(match.generator, state.generator.variables, match.sample_latents(key))
+            return images, match.teacher.apply(teacher_variables, images, train=False)[0]
+
+        shown = in_parts(show, key, parts)
+        # No step draws anything more, so what key it is given does not matter.
+        state, metrics = jax.lax.scan(lambda state, _: step(state, shown, jax.random.clone(key)), state, length=times)
+        return state, averaged(metrics)
+
+    return steps
+
+
+def on_the_same_latents(*steps: Step) -> Step:
+    """One step of a match after the other, all with one key, so that all draw the same latents."""
+    return in_turn(*steps, deal=lambda key, num: [jax.random.clone(key) for _ in range(num)])
+
+
 def _draw(match: Match, state: AKDState, key: Array, *, generator_mode: Callable) -> tuple[AKDState, Array]:
     """A batch of images, with the generator's running statistics moved as its mode wants it."""
     images, stats = generator_mode(match.generator, state.generator.variables, match.sample_latents(key))
     return state.replace(generator=state.generator.replace(batch_stats=stats)), images
 
 
-def _learn(
+def learn(
     match: Match, state: AKDState, images: Array, target: Outputs, *, optimizer: optax.GradientTransformation
 ) -> tuple[AKDState, Metrics]:
-    """Each student one step nearer to what the teacher says of these images."""
+    """Each student one step nearer to what the teacher says of these images; metrics as of `student_step`."""
 
-    def learn(student: Network, player: NetworkState) -> tuple[NetworkState, Array, Array]:
+    def taught(student: Network, player: NetworkState) -> tuple[NetworkState, Array, Array]:
         def loss(params):
             outputs, batch_stats = student.apply(Variables(params, player.batch_stats), images, train=True)
             return match.objective.student_loss(target, outputs).mean(), batch_stats
@@ -91,15 +129,10 @@ def _learn(
         (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
         return moved(player, gradients, batch_stats, optimizer), value, norm(gradients)
 
-    learnt = {name: learn(student, state.students[name]) for name, student in match.students.items()}
+    learnt = {name: taught(student, state.students[name]) for name, student in match.students.items()}
     players, losses, norms = ({name: each[i] for name, each in learnt.items()} for i in range(3))
     metrics = {"student_loss": losses, "student_gradient_norm": norms}
     return state.replace(students={**state.students, **players}), metrics
-
-
-def no_penalty(images: Array) -> float:
-    """Images may be whatever they are."""
-    return 0.0
 
 
 def generator_step(
@@ -107,11 +140,11 @@ def generator_step(
     optimizer: optax.GradientTransformation,
     *,
     student_mode: Callable,
-    image_penalty: Callable[[Array], Array | float] = no_penalty,
+    prior: Prior = no_prior,
 ) -> Step:
     """The generator takes one step against the students; metrics: generator_loss and generator_gradient_norm.
 
-    Its loss is the mean over the students, with the penalty on its images.
+    Its loss is the mean over the students, and what the prior makes of its images.
     """
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
@@ -126,7 +159,7 @@ def generator_step(
                 for name, student in match.students.items()
             }
             losses = [match.objective.generator_loss(target, outputs).mean() for outputs, _ in played.values()]
-            value = sum(losses) / len(losses) + image_penalty(images)
+            value = sum(losses) / len(losses) + prior(images, target, teacher_variables)
             return value, (batch_stats, {name: stats for name, (_, stats) in played.items()})
 
         (value, (batch_stats, stats)), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)

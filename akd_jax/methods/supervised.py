@@ -40,19 +40,22 @@ def supervised(
     accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
     average: float = 0.0,
+    distils: bool = True,
     split: Callable[[Array], Array] = as_it_is,
 ) -> Method:
     """An epoch of a turn shows its students `rounds_per_epoch` equal parts of the images, in a new order each time.
 
     A round is one of the parts, in steps of `batch_size`; what is left of an epoch's images after its last whole step
-    is not shown in it. teacher: looked at where the loss wants it. optimizer: (updates in the whole run) -> optimizer.
+    is not shown in it. optimizer: (updates in the whole run) -> optimizer.
     augment: (key, pixels [B, H, W, C]) -> the same shape; normalise: pixels -> images as networks see them.
     examples: how many images there are. accumulate: in how many parts a step learns from its batch (`accumulated`), a
     divisor of batch_size. turns: the students of each turn; none stands for a turn for each.
-    average: decay of a moving average that each student keeps of itself; 0 for none.
+    average: decay of a moving average that each student keeps of itself; 0 for none. distils: whether the loss looks at
+    the teacher.
     split: what every batch of positions goes through, which may divide it among devices (`sharding.Placement`).
     Raises ValueError where the images are too few for a step a round.
     """
+    teacher = teacher if distils else None
     steps = examples // (batch_size * rounds_per_epoch)
     if not steps:
         raise ValueError(f"{examples} images are too few for {rounds_per_epoch} rounds of batches of {batch_size}")

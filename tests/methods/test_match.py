@@ -57,11 +57,9 @@ def test_a_penalty_on_the_images_is_in_the_generators_loss_and_gradient(game):
     settings = {"student_mode": BATCH_STATS["moving"]}
     optimizer = adam(constant(1e-3))
     plain = jax.jit(generator_step(match(game, "large"), optimizer, **settings))
-    same = jax.jit(generator_step(match(game, "large"), optimizer, **settings, image_penalty=lambda images: 2.0))
+    same = jax.jit(generator_step(match(game, "large"), optimizer, **settings, prior=lambda *_: 2.0))
     fined = jax.jit(
-        generator_step(
-            match(game, "large"), optimizer, **settings, image_penalty=lambda x: 100 * jnp.square(x[0]).mean()
-        )
+        generator_step(match(game, "large"), optimizer, **settings, prior=lambda x, *_: 100 * jnp.square(x[0]).mean())
     )
     (free, free_loss), (two, two_loss), (other, _) = (play(step, game) for step in (plain, same, fined))
     assert two_loss[0] == pytest.approx(free_loss[0] + 2)

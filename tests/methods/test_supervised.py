@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hlo import CANONICAL, convolution_labels
-from tiny_game import constant, equal, make_networks
+from tiny_game import constant, equal, make_networks, quick
 
 from akd_jax import objectives
 from akd_jax.augmentation import augment
@@ -60,10 +60,6 @@ def made(
     )
     variables = network.init(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1))) if teacher else ()
     return method, Lessons(IMAGES, LABELS, jax.random.key(7), variables)
-
-
-def quick(function):
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def begun(method):

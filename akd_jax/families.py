@@ -1,0 +1,154 @@
+"""The families of methods: what is peculiar to each, and its arguments from a config."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+
+from akd_jax import objectives, optimizers
+from akd_jax.augmentation import augment
+from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
+from akd_jax.errors import InputError
+from akd_jax.methods import BATCH_STATS, METHODS
+from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.supervised import supervised
+from akd_jax.objectives import OBJECTIVES, diversity_loss
+from akd_jax.pixels import from_pixels
+from akd_jax.task import Task
+from akd_jax.types import Array, Method
+
+
+class Scene(NamedTuple):
+    """What a method is played on. taught: whether there is a teacher. examples: how many labelled images there are."""
+
+    task: Task | None
+    taught: bool
+    examples: int
+
+
+class Family(NamedTuple):
+    """group: the key of its own settings in a config.
+
+    settings: (config, scene) -> its own arguments, from that group; may raise InputError.
+    draws: whether it plays with a generator; a family without learns from labelled images.
+    reads_statistics: whether it goes by the teacher's batch norms, which then must not be folded away.
+    """
+
+    group: str
+    settings: Callable[[Config, Scene], dict[str, Any]]
+    draws: bool = True
+    reads_statistics: bool = False
+
+
+def family_of(config: Config) -> Family:
+    """Raises InputError."""
+    check_name("method", config.method, METHODS)
+    return FAMILIES[METHODS[config.method]]
+
+
+def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
+    """All arguments of the family's methods but the networks, and where batches lie. Raises InputError."""
+    turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
+    common = {"batch_size": config.batch_size, "accumulate": config.accumulate, "turns": turns}
+    if family.draws:
+        common |= {
+            "student_optimizer": partial(_sgd, config.student_optimizer),
+            "generator_optimizer": partial(_adam, config.generator_optimizer),
+            "sample_latents": partial(_normal, latents=config.generator.latents),
+            "rounds": config.schedule.epochs * config.schedule.rounds_per_epoch,
+        }
+    return common | family.settings(config, scene)
+
+
+def check_name(key: str, name: str, table: Any) -> None:
+    """Raises InputError for a name that is not in the table."""
+    if name not in table:
+        raise InputError(f"{key}={name!r}: unknown; give one of {', '.join(table)}")
+
+
+def _adversarial(config: Config, scene: Scene) -> dict[str, Any]:
+    own = config.adversarial
+    check_name("adversarial.objective", own.objective, OBJECTIVES)
+    check_name("adversarial.other_player", own.other_player, BATCH_STATS)
+    weight = own.diversity_weight
+    penalty = {"prior": lambda images, *_: weight * diversity_loss(images)} if _counts(weight) else {}
+    return {
+        "objective": OBJECTIVES[own.objective](own.temperature),
+        "other_player": own.other_player,
+        "student_steps": own.student_steps,
+        "teacher_steps": own.teacher_steps,
+        **penalty,
+    }
+
+
+def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
+    own, times, task = config.supervised, config.schedule, scene.task
+    weight = own.distillation
+    if not scene.taught and _counts(weight):
+        raise InputError(f"supervised.distillation={own.distillation:g}: there is no teacher; give teacher.path, or 0")
+    labels = partial(objectives.cross_entropy, smoothing=own.label_smoothing)
+    distil = objectives.kl(own.temperature)
+
+    def loss(target, outputs, classes):
+        if not _counts(weight):
+            return labels(outputs, classes)
+        return (1 - weight) * labels(outputs, classes) + weight * distil(target, outputs)
+
+    if times.rounds_per_epoch * config.batch_size > scene.examples:
+        raise InputError(
+            f"{scene.examples:,} images are too few for schedule.rounds_per_epoch={times.rounds_per_epoch} rounds of "
+            f"batches of {config.batch_size}: lower either"
+        )
+    return {
+        "loss": loss,
+        "distils": _counts(weight),
+        "optimizer": partial(_sgd, config.student_optimizer),
+        "augment": partial(augment, crop=own.crop, flip=own.flip),
+        "normalise": partial(from_pixels, mean=task.mean, std=task.std),
+        "image_shape": (config.image_size, config.image_size, task.channels),
+        "examples": scene.examples,
+        "epochs": times.epochs,
+        "rounds_per_epoch": times.rounds_per_epoch,
+        "average": config.average,
+    }
+
+
+FAMILIES: dict[Callable[..., Method], Family] = {
+    adversarial: Family("adversarial", _adversarial),
+    supervised: Family("supervised", _supervised, draws=False),
+}
+"""What METHODS names -> its family."""
+
+
+def _counts(weight: float | Array) -> bool:
+    """Whether a term of this weight is there; one that is traced, as an input of the program, is none of 0."""
+    return isinstance(weight, Array) or weight > 0
+
+
+def _sgd(config: SgdConfig, updates: int):
+    return optimizers.sgd(
+        _rate(config, updates),
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.nesterov,
+    )
+
+
+def _adam(config: AdamConfig, updates: int):
+    return optimizers.adam(_rate(config, updates), beta1=config.beta1, beta2=config.beta2)
+
+
+def _rate(config: RateConfig, updates: int):
+    return optimizers.learning_rate(
+        config.learning_rate,
+        schedule=config.schedule,
+        steps=max(updates, 1),  # a run of no rounds
+        final=config.final,
+        milestones=config.milestones,
+        warmup=config.warmup,
+    )
+
+
+def _normal(key: Array, *, num: int, latents: int) -> Array:
+    return jax.random.normal(key, (num, latents))
