@@ -13,6 +13,7 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.supervised import supervised
+from akd_jax.methods.zskt import zskt
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.pixels import from_pixels
 from akd_jax.task import Task
@@ -82,6 +83,11 @@ def _adversarial(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _zskt(config: Config, scene: Scene) -> dict[str, Any]:
+    check_name("zskt.student_statistics", config.zskt.student_statistics, BATCH_STATS)
+    return dict(vars(config.zskt))
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     weight = own.distillation
@@ -116,6 +122,7 @@ def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
 
 FAMILIES: dict[Callable[..., Method], Family] = {
     adversarial: Family("adversarial", _adversarial),
+    zskt: Family("zskt", _zskt),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

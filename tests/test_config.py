@@ -235,3 +235,15 @@ def test_differences():
 
 def test_differences_name_settings_that_one_side_lacks():
     assert differences({"a": {"x": 1}}, {"a": {"x": 1, "y": 2}}) == {"a.y": (None, 2)}
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("zskt", "student_steps", 0),
+        ("zskt", "attention_weight", float("nan")),
+    ],
+)
+def test_settings_of_a_method_are_checked(group, key, value):
+    with pytest.raises(ConfigError, match=rf"^{group}\.{key}="):
+        from_dict(settings(**{f"{group}__{key}": value}))

@@ -81,6 +81,10 @@ def test_everything_that_can_be_swept_is_a_number_of_the_settings(key):
             {"sweep": ("adversarial.temperature=1,2",)},
             "adversarial.temperature has no part in akd:digits, as it is set",
         ),
+        (
+            {"sweep": ("adversarial.temperature=1,2",), "adversarial.objective": "kl", "method": "zskt"},
+            "adversarial.temperature has no part in akd:digits, as it is set",
+        ),
         ({"sweep": ("supervised.temperature=1,2",), "method": "supervised"}, "supervised.temperature has no part in"),
         (
             {"sweep": ("student_optimizer.final=0.1,0.2",), "student_optimizer.schedule": "constant"},

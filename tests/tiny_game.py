@@ -11,6 +11,7 @@ from akd_jax.config import (
     Config,
     SgdConfig,
     TeacherConfig,
+    ZsktConfig,
 )
 from akd_jax.families import FAMILIES, Scene
 from akd_jax.methods import METHODS
@@ -62,6 +63,7 @@ def config_of(method, student_steps):
         method=method,
         batch_size=BATCH,
         adversarial=AdversarialConfig(**steps),
+        zskt=ZsktConfig(**steps),
     )
 
 

@@ -43,6 +43,25 @@ class AdversarialConfig:
 
 
 @dataclass(frozen=True)
+class ZsktConfig:
+    """ZSKT's own settings, with its numbers.
+
+    temperature: of KL. attention_weight: in the students' loss, of attention transfer. student_steps: in a round, after
+    its one generator step and on its images. student_statistics: of BATCH_STATS, how students take part in that step.
+    """
+
+    temperature: float = 1.0
+    attention_weight: float = 250.0
+    student_steps: int = 10
+    student_statistics: str = "moving"
+
+    def __post_init__(self):
+        check_counts(self, "student_steps")
+        check_finite(self, 0, "attention_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

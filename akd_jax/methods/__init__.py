@@ -8,6 +8,7 @@ from collections.abc import Callable
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.methods.supervised import supervised
+from akd_jax.methods.zskt import zskt
 from akd_jax.types import Method
 
 __all__ = ["BATCH_STATS", "METHODS"]
@@ -16,5 +17,6 @@ __all__ = ["BATCH_STATS", "METHODS"]
 METHODS: dict[str, Callable[..., Method]] = {
     "akd": adversarial,
     "dfad": adversarial,
+    "zskt": zskt,
     "supervised": supervised,
 }

@@ -16,6 +16,7 @@ GAMES = tuple(name for name in PLAYED if FAMILIES[METHODS[name]].draws)
 QUERIES = {
     "akd": 3,
     "dfad": 3,
+    "zskt": 2,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
