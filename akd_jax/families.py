@@ -12,6 +12,7 @@ from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.dafl import dafl
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.objectives import OBJECTIVES, diversity_loss
@@ -88,6 +89,10 @@ def _zskt(config: Config, scene: Scene) -> dict[str, Any]:
     return dict(vars(config.zskt))
 
 
+def _dafl(config: Config, scene: Scene) -> dict[str, Any]:
+    return dict(vars(config.dafl))
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     weight = own.distillation
@@ -123,6 +128,7 @@ def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
 FAMILIES: dict[Callable[..., Method], Family] = {
     adversarial: Family("adversarial", _adversarial),
     zskt: Family("zskt", _zskt),
+    dafl: Family("dafl", _dafl),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

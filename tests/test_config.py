@@ -242,6 +242,7 @@ def test_differences_name_settings_that_one_side_lacks():
     [
         ("zskt", "student_steps", 0),
         ("zskt", "attention_weight", float("nan")),
+        ("dafl", "activation_weight", float("inf")),
     ],
 )
 def test_settings_of_a_method_are_checked(group, key, value):

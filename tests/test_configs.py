@@ -71,6 +71,17 @@ def test_the_seeds_numbers():
     assert (config.adversarial.objective, config.adversarial.other_player) == ("l1", "moving")
 
 
+def test_dafls_numbers():
+    """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
+    config = FILES["dafl"].get_config()
+    updates = config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (updates, config.batch_size, config.generator.latents) == (240_000, 1024, 1000)
+    at = [0, 800 * 120 - 1, 800 * 120, 1600 * 120 - 1, 1600 * 120]
+    assert rates(config.student_optimizer, updates, at) == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    assert (config.dafl.one_hot_weight, config.dafl.balance_weight, config.dafl.activation_weight) == (0.5, 20, 0.1)
+    assert config.generator_optimizer.learning_rate == 0.02
+
+
 def any_variables(teacher, classes, channels):
     """A teacher's, which only a test may have at random: what the numbers are does not matter here."""
     images, draw = jnp.zeros((1, 32, 32, channels)), np.random.default_rng(0)

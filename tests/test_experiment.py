@@ -107,7 +107,7 @@ def test_batch_norms_that_a_method_reads_are_not_folded(method):
     assert (kept == variables.batch_stats) if FAMILIES[METHODS[method]].reads_statistics else not jax.tree.leaves(kept)
 
 
-@pytest.mark.parametrize("method", ["zskt"])
+@pytest.mark.parametrize("method", ["zskt", "dafl"])
 def test_a_methods_own_group_reaches_it(method):
     assert settings_of(method, **{method: {"temperature": 3.0}})["temperature"] == 3
 

@@ -62,6 +62,20 @@ class ZsktConfig:
 
 
 @dataclass(frozen=True)
+class DaflConfig:
+    """DAFL's own settings, with its numbers. temperature: of KL. The weights are of the generator's loss."""
+
+    temperature: float = 1.0
+    one_hot_weight: float = 0.5
+    balance_weight: float = 20.0
+    activation_weight: float = 0.1
+
+    def __post_init__(self):
+        check_finite(self, 0, "one_hot_weight", "balance_weight", "activation_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

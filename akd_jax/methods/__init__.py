@@ -6,6 +6,7 @@ A new name is one entry here; a new family is one too, and one in `families.FAMI
 from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.dafl import dafl
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
@@ -18,5 +19,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "akd": adversarial,
     "dfad": adversarial,
     "zskt": zskt,
+    "dafl": dafl,
     "supervised": supervised,
 }

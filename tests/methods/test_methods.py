@@ -17,6 +17,7 @@ QUERIES = {
     "akd": 3,
     "dfad": 3,
     "zskt": 2,
+    "dafl": 2,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
