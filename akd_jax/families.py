@@ -13,6 +13,7 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.objectives import OBJECTIVES, diversity_loss
@@ -93,6 +94,11 @@ def _dafl(config: Config, scene: Scene) -> dict[str, Any]:
     return dict(vars(config.dafl))
 
 
+def _dfq(config: Config, scene: Scene) -> dict[str, Any]:
+    check_name("dfq.student_statistics", config.dfq.student_statistics, BATCH_STATS)
+    return dict(vars(config.dfq))
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     weight = own.distillation
@@ -129,6 +135,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     adversarial: Family("adversarial", _adversarial),
     zskt: Family("zskt", _zskt),
     dafl: Family("dafl", _dafl),
+    dfq: Family("dfq", _dfq, reads_statistics=True),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

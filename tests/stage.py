@@ -27,6 +27,7 @@ TINY = {
     "batch_size": 8,
     "adversarial.student_steps": 2,
     "zskt.student_steps": 2,
+    "dfq.student_steps": 2,
     "schedule.epochs": 2,
     "schedule.rounds_per_epoch": 3,
     "schedule.rounds_per_dispatch": 1,

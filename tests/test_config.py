@@ -240,6 +240,8 @@ def test_differences_name_settings_that_one_side_lacks():
 @pytest.mark.parametrize(
     ("group", "key", "value"),
     [
+        ("dfq", "temperature", 0.0),
+        ("dfq", "balance_weight", -1.0),
         ("zskt", "student_steps", 0),
         ("zskt", "attention_weight", float("nan")),
         ("dafl", "activation_weight", float("inf")),

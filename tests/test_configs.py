@@ -71,6 +71,21 @@ def test_the_seeds_numbers():
     assert (config.adversarial.objective, config.adversarial.other_player) == ("l1", "moving")
 
 
+@pytest.mark.parametrize("variant", ["", "wrn"])
+def test_dfqs_numbers(variant):
+    """CMI's library: 80,000 student steps of 256 images, ten after each of the generator's."""
+    config = FILES["dfq"].get_config(variant)
+    updates = config.schedule.epochs * config.schedule.rounds_per_epoch * config.dfq.student_steps
+    assert (updates, config.dfq.student_steps, config.batch_size, config.dfq.temperature) == (80_000, 10, 256, 1)
+    assert (config.dfq.batch_norm_weight, config.dfq.one_hot_weight, config.dfq.balance_weight) == (1, 1, 20)
+    peak = 0.1 if variant else 0.05
+    wanted = [peak, peak / 2, 0]
+    assert rates(config.student_optimizer, updates, [0, updates // 2, updates]) == pytest.approx(wanted, abs=1e-8)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
+    assert (config.generator_optimizer.learning_rate, config.generator_optimizer.beta1) == (1e-3, 0.5)
+    assert (config.generator.name, config.generator.latents) == ("generator_sigmoid", 256)
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()

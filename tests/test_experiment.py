@@ -107,7 +107,7 @@ def test_batch_norms_that_a_method_reads_are_not_folded(method):
     assert (kept == variables.batch_stats) if FAMILIES[METHODS[method]].reads_statistics else not jax.tree.leaves(kept)
 
 
-@pytest.mark.parametrize("method", ["zskt", "dafl"])
+@pytest.mark.parametrize("method", ["zskt", "dafl", "dfq"])
 def test_a_methods_own_group_reaches_it(method):
     assert settings_of(method, **{method: {"temperature": 3.0}})["temperature"] == 3
 
@@ -116,7 +116,7 @@ def test_only_the_supervised_method_draws_nothing():
     assert [name for name in METHODS if not draws(config(method=name))] == ["supervised"]
 
 
-@pytest.mark.parametrize("method", ["zskt"])
+@pytest.mark.parametrize("method", ["zskt", "dfq"])
 def test_statistics_of_no_name_are_refused(method):
     with pytest.raises(
         InputError, match=rf"{method}\.student_statistics='frozen': unknown; give one of moving, batch, "

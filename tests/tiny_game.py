@@ -9,6 +9,7 @@ from akd_jax.config import (
     AdamConfig,
     AdversarialConfig,
     Config,
+    DfqConfig,
     SgdConfig,
     TeacherConfig,
     ZsktConfig,
@@ -64,6 +65,7 @@ def config_of(method, student_steps):
         batch_size=BATCH,
         adversarial=AdversarialConfig(**steps),
         zskt=ZsktConfig(**steps),
+        dfq=DfqConfig(**steps),
     )
 
 

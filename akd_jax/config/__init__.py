@@ -2,7 +2,7 @@
 
 from akd_jax.config.checks import ConfigError
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import AdversarialConfig, DaflConfig, SupervisedConfig, ZsktConfig
+from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, SupervisedConfig, ZsktConfig
 from akd_jax.config.optimizers import AdamConfig, RateConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
 from akd_jax.config.run import Config
@@ -15,6 +15,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DaflConfig",
+    "DfqConfig",
     "EvaluationConfig",
     "GeneratorConfig",
     "MeshConfig",

@@ -76,6 +76,27 @@ class DaflConfig:
 
 
 @dataclass(frozen=True)
+class DfqConfig:
+    """DFQ's own settings, with the numbers of CMI's library.
+
+    temperature: of KL. The weights are of the generator's loss, beside that of its disagreement, 1. student_steps: in a
+    round, after its one generator step. student_statistics: of BATCH_STATS, how students take part in that step.
+    """
+
+    temperature: float = 1.0
+    batch_norm_weight: float = 1.0
+    one_hot_weight: float = 1.0
+    balance_weight: float = 20.0
+    student_steps: int = 10
+    student_statistics: str = "running"
+
+    def __post_init__(self):
+        check_counts(self, "student_steps")
+        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "balance_weight")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

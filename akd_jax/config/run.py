@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from akd_jax.config.checks import check, check_counts
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import AdversarialConfig, DaflConfig, SupervisedConfig, ZsktConfig
+from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, SupervisedConfig, ZsktConfig
 from akd_jax.config.optimizers import AdamConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
 
@@ -56,6 +56,7 @@ class Config:
     supervised: SupervisedConfig = field(default_factory=SupervisedConfig)
     zskt: ZsktConfig = field(default_factory=ZsktConfig)
     dafl: DaflConfig = field(default_factory=DaflConfig)
+    dfq: DfqConfig = field(default_factory=DfqConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

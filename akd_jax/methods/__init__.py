@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
+from akd_jax.methods.dfq import dfq
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
@@ -20,5 +21,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "dfad": adversarial,
     "zskt": zskt,
     "dafl": dafl,
+    "dfq": dfq,
     "supervised": supervised,
 }

@@ -18,6 +18,7 @@ QUERIES = {
     "dfad": 3,
     "zskt": 2,
     "dafl": 2,
+    "dfq": 3,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
