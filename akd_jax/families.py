@@ -14,10 +14,12 @@ from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
+from akd_jax.models import FIRST_LAYERS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.pixels import from_pixels
+from akd_jax.pixels import from_pixels, to_pixels
 from akd_jax.task import Task
 from akd_jax.types import Array, Method
 
@@ -36,12 +38,14 @@ class Family(NamedTuple):
     settings: (config, scene) -> its own arguments, from that group; may raise InputError.
     draws: whether it plays with a generator; a family without learns from labelled images.
     reads_statistics: whether it goes by the teacher's batch norms, which then must not be folded away.
+    accumulates: whether its steps can play a batch in parts.
     """
 
     group: str
     settings: Callable[[Config, Scene], dict[str, Any]]
     draws: bool = True
     reads_statistics: bool = False
+    accumulates: bool = True
 
 
 def family_of(config: Config) -> Family:
@@ -53,7 +57,14 @@ def family_of(config: Config) -> Family:
 def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
     """All arguments of the family's methods but the networks, and where batches lie. Raises InputError."""
     turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
-    common = {"batch_size": config.batch_size, "accumulate": config.accumulate, "turns": turns}
+    common = {"batch_size": config.batch_size, "turns": turns}
+    if family.accumulates:
+        common["accumulate"] = config.accumulate
+    elif config.accumulate > 1:
+        raise InputError(
+            f"accumulate={config.accumulate}: must be 1 with method={config.method}, which keeps the best of several "
+            "whole batches"
+        )
     if family.draws:
         common |= {
             "student_optimizer": partial(_sgd, config.student_optimizer),
@@ -99,6 +110,34 @@ def _dfq(config: Config, scene: Scene) -> dict[str, Any]:
     return dict(vars(config.dfq))
 
 
+def _fast(config: Config, scene: Scene) -> dict[str, Any]:
+    own, outer = dict(vars(config.fast)), config.generator_optimizer
+    rates = {"params": own.pop("generator_rate"), "latents": own.pop("latents_rate")}
+    inner = {
+        name: optimizers.adam(
+            optimizers.learning_rate(rate, schedule="constant", steps=1), beta1=outer.beta1, beta2=outer.beta2
+        )
+        for name, rate in rates.items()
+    }
+    return {
+        **_replay(own, scene),
+        "classes": scene.task.classes,
+        "first_layers": FIRST_LAYERS[config.generator.name],
+        "inner_optimizer": optimizers.by_name(inner),
+    }
+
+
+def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
+    """A group of settings of which some say how students see images of a bank: these as functions instead."""
+    rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
+    task = scene.task
+    return rest | {
+        "augment": partial(augment, crop=own["crop"], flip=own["flip"]),
+        "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
+        "normalise": partial(from_pixels, mean=task.mean, std=task.std),
+    }
+
+
 def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     own, times, task = config.supervised, config.schedule, scene.task
     weight = own.distillation
@@ -136,6 +175,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     zskt: Family("zskt", _zskt),
     dafl: Family("dafl", _dafl),
     dfq: Family("dfq", _dfq, reads_statistics=True),
+    fast: Family("fast", _fast, reads_statistics=True, accumulates=False),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

@@ -1,6 +1,6 @@
 """optax chains from numbers, with PyTorch's order of operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import optax
 
@@ -45,3 +45,8 @@ def sgd(
 def adam(rate: optax.Schedule, *, beta1: float = 0.9, beta2: float = 0.999) -> optax.GradientTransformation:
     """torch.optim.Adam with its default epsilon, 1e-8."""
     return optax.adam(rate, b1=beta1, b2=beta2)
+
+
+def by_name(optimizers: Mapping[str, optax.GradientTransformation]) -> optax.GradientTransformation:
+    """One optimizer for a dict of trees, each of which has its own."""
+    return optax.partition(optimizers, {name: name for name in optimizers})

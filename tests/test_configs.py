@@ -86,6 +86,30 @@ def test_dfqs_numbers(variant):
     assert (config.generator.name, config.generator.latents) == ("generator_sigmoid", 256)
 
 
+@pytest.mark.parametrize(
+    ("variant", "steps", "outer", "latents_rate", "weights"),
+    [
+        ("", 10, 0.02, 0.01, (1.33, 0.5)),
+        ("five", 5, 0.015, 0.01, (1.33, 0.5)),
+        ("two", 2, 0.01, 0.015, (1.33, 0.5)),
+        ("wrn", 10, 0.02, 0.01, (1.1, 0.4)),
+    ],
+)
+def test_fast_datafrees_numbers(variant, steps, outer, latents_rate, weights):
+    """Its released code: 220 epochs of a batch of 256 for the bank and 400 student steps; 20 without the students."""
+    config = FILES["fast"].get_config(variant)
+    own, rounds = config.fast, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (rounds, own.student_steps, config.batch_size, own.bank_capacity) == (220, 400, 256, 56_320)
+    assert (own.synthesis_steps, own.latents_rate) == (steps, latents_rate)
+    assert (own.generator_rate * steps, config.generator_optimizer.learning_rate) == pytest.approx((outer, outer))
+    assert (own.adversarial_weight, own.one_hot_weight) == weights
+    assert (own.batch_norm_weight, own.batch_norm_memory, own.temperature) == (10, 0.9, 20)
+    assert (own.adversarial_from * rounds, own.reset_at * rounds) == pytest.approx((20, 140))
+    assert rates(config.student_optimizer, 88_000, [0, 87_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
+    assert (config.generator_optimizer.beta1, config.generator.name) == (0.5, "generator_sigmoid")
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()
@@ -118,6 +142,7 @@ def test_a_tiny_round(name, variant):
     for own in settings.values():
         if isinstance(own, ConfigDict) and "student_steps" in own:
             own.student_steps = 1
+    settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)
     classes = {"cifar100": 100, "cifar100_coarse16": 20}.get(config.evaluation.data, 10)

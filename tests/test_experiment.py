@@ -112,6 +112,15 @@ def test_a_methods_own_group_reaches_it(method):
     assert settings_of(method, **{method: {"temperature": 3.0}})["temperature"] == 3
 
 
+def test_what_fast_is_told_of_the_teacher():
+    told, mean, std = settings_of("fast", fast={"crop": 0, "flip": False}), config().teacher.mean, config().teacher.std
+    assert (told["classes"], told["first_layers"]) == (10, ("l1_0", "conv_blocks0_0"))
+    pixels = jnp.arange(256, dtype=jnp.uint8).reshape(1, 16, 16, 1)
+    assert (told["augment"](jax.random.key(0), pixels) == pixels).all()
+    images = told["normalise"](pixels)
+    assert images.max() == pytest.approx((1 - mean[0]) / std[0]) and (told["to_pixels"](images) == pixels).all()
+
+
 def test_only_the_supervised_method_draws_nothing():
     assert [name for name in METHODS if not draws(config(method=name))] == ["supervised"]
 

@@ -10,6 +10,7 @@ from akd_jax.config import (
     AdversarialConfig,
     Config,
     DfqConfig,
+    FastConfig,
     SgdConfig,
     TeacherConfig,
     ZsktConfig,
@@ -66,6 +67,7 @@ def config_of(method, student_steps):
         adversarial=AdversarialConfig(**steps),
         zskt=ZsktConfig(**steps),
         dfq=DfqConfig(**steps),
+        fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 
 

@@ -97,6 +97,44 @@ class DfqConfig:
 
 
 @dataclass(frozen=True)
+class FastConfig:
+    """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
+
+    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_rate, and latents_rate of
+    the latents. generator_optimizer's rate, of what remains of them all, is synthesis_steps * generator_rate there.
+    student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
+    synthesis' loss. batch_norm_memory: share of earlier batches in its statistics. adversarial_from and reset_at:
+    shares of the run, from which on the adversarial term counts and at which the generator's first layers begin anew
+    (1 for never). bank_capacity: images, of which the oldest give way. crop, flip: of students' images, as of
+    SupervisedConfig.
+    """
+
+    synthesis_steps: int = 5
+    generator_rate: float = 3e-3
+    latents_rate: float = 0.01
+    student_steps: int = 400
+    temperature: float = 20.0
+    batch_norm_weight: float = 10.0
+    batch_norm_memory: float = 0.9
+    one_hot_weight: float = 0.5
+    adversarial_weight: float = 1.33
+    adversarial_from: float = 20 / 220
+    reset_at: float = 140 / 220
+    bank_capacity: int = 56_320
+    crop: int = 4
+    flip: bool = True
+
+    def __post_init__(self):
+        check_counts(self, "synthesis_steps", "student_steps", "bank_capacity")
+        check_finite(self, 0, "generator_rate", "latents_rate")
+        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        _check_crop(self)
+        for key in ("batch_norm_memory", "adversarial_from", "reset_at"):
+            check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from akd_jax.config.checks import check, check_counts
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, SupervisedConfig, ZsktConfig
+from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, FastConfig, SupervisedConfig, ZsktConfig
 from akd_jax.config.optimizers import AdamConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
 
@@ -57,6 +57,7 @@ class Config:
     zskt: ZsktConfig = field(default_factory=ZsktConfig)
     dafl: DaflConfig = field(default_factory=DaflConfig)
     dfq: DfqConfig = field(default_factory=DfqConfig)
+    fast: FastConfig = field(default_factory=FastConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)
@@ -89,6 +90,8 @@ class Config:
             len(self.student_weights) <= len(self.students),
             "no more paths than there are students",
         )
+        capacity, enough = self.fast.bank_capacity, self.method != "fast" or self.fast.bank_capacity >= self.batch_size
+        check("fast.bank_capacity", capacity, enough, f"at least batch_size, {self.batch_size}")
         patience = self.schedule.patience
         check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
 

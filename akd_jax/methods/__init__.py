@@ -8,6 +8,7 @@ from collections.abc import Callable
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
+from akd_jax.methods.fast import fast
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
@@ -22,5 +23,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "zskt": zskt,
     "dafl": dafl,
     "dfq": dfq,
+    "fast": fast,
     "supervised": supervised,
 }

@@ -19,6 +19,7 @@ QUERIES = {
     "zskt": 2,
     "dafl": 2,
     "dfq": 3,
+    "fast": 4,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
@@ -53,7 +54,9 @@ def played(request):
 
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step):
-    """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics."""
+    """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics alike;
+    students who learn from bytes see finite ones.
+    """
     state, teacher = played.game.state, played.game.teacher_variables
     bad = jax.tree.map(lambda leaf: leaf * jnp.nan, teacher)
     (left, reported), (moved, fine) = (played.steps[step](state, given, jax.random.key(2)) for given in (bad, teacher))
@@ -61,8 +64,9 @@ def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step
     (loss, fault), *_ = reported[f"{step}_faults"].items()
     assert loss.startswith(step.replace("step", "loss")) and fault
     assert not any(fine[f"{step}_faults"].values())
-    left, reported = played.steps[step](state, teacher, BAD)
-    assert equal(left, state) and all(reported[f"{step}_faults"].values())
+    if played.name != "fast":
+        left, reported = played.steps[step](state, teacher, BAD)
+        assert equal(left, state) and all(reported[f"{step}_faults"].values())
 
 
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])

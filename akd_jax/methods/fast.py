@@ -1,0 +1,134 @@
+"""Fast-Datafree: a generator from which a few steps lead to the next batch, and students who learn from all batches.
+
+Fang et al. 2022, arXiv:2112.06253.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from akd_jax.methods.assembly import assemble
+from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
+from akd_jax.methods.players import moved
+from akd_jax.methods.replay import empty_memory, replay_step
+from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
+from akd_jax.norm import norm
+from akd_jax.objectives import Objective, kl, where_agreed
+from akd_jax.steps import guarded, in_turn, repeat
+from akd_jax.types import AKDState, Array, Method, Network, Step, Turn, Variables
+
+
+def fast(
+    *networks: Network,
+    batch_size: int,
+    student_steps: int,
+    synthesis_steps: int,
+    classes: int,
+    to_pixels: Callable[[Array], Array],
+    normalise: Callable[[Array], Array],
+    augment: Callable[[Array, Array], Array],
+    bank_capacity: int,
+    temperature: float,
+    batch_norm_weight: float,
+    batch_norm_memory: float,
+    one_hot_weight: float,
+    adversarial_weight: float,
+    adversarial_from: float,
+    reset_at: float,
+    first_layers: Sequence[str],
+    inner_optimizer: optax.GradientTransformation,
+    rounds: int,
+    turns: Sequence[Sequence[str]] = (),
+    split: Callable[[Array], Array] = lambda batch: batch,
+    **common: Any,
+) -> Method:
+    """Rounds of one synthesis, then `student_steps` student steps on images of the bank.
+
+    A synthesis starts from the generator, takes `synthesis_steps` steps with a copy of it and with latents that move
+    too, keeps the batch of the lowest loss in the bank, and moves the generator by the sum of the copy's gradients
+    (first-order MAML). Its loss is that of `Terms`, with random classes, and minus the KL of students who agree. The
+    students' loss is KL at `temperature`.
+    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
+    augment: (key, pixels) -> pixels, of the students' images. bank_capacity: images.
+    adversarial_from, reset_at: shares of the run, from which on the adversarial term counts, and at which the modules
+    `first_layers` of the generator begin anew, with weights of N(0, 0.02^2) and no biases (1 for never).
+    inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
+    rounds, turns, split, networks, common: as of `assemble`, but in one part; the teacher is not folded, for its batch
+    norms are read.
+    """
+    teacher, students, _ = networks
+    in_all = rounds * len(turns or students)
+
+    def synthesis(match: Match, outer: optax.GradientTransformation) -> Step:
+        def step(state: AKDState, teacher_variables: Variables, key: Array):
+            latents_key, labels_key, reset_key = jax.random.split(key, 3)
+            labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
+            due = state.step == jnp.round(reset_at * in_all)
+            start = _renewed(state.generator.params, reset_key, first_layers, due)
+            adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
+            terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
+
+            def loss(moving, batch_stats):
+                variables = Variables(moving["params"], batch_stats)
+                images, batch_stats = match.generator.apply(variables, moving["latents"], train=True)
+                value, seen = loss_of(terms, match, state, teacher_variables, images, labels)
+                return value, (images, batch_stats, seen)
+
+            moving = {"params": start, "latents": match.sample_latents(latents_key)}
+            made = synthesise(loss, moving, state.generator.batch_stats, inner_optimizer, steps=synthesis_steps)
+            total = made.gradients["params"]
+            state = state.replace(
+                generator=moved(state.generator.replace(params=start), total, made.batch_stats, outer),
+                memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
+            )
+            return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(total)}
+
+        return step
+
+    def turn(
+        match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
+    ) -> Turn:
+        student = replay_step(
+            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
+        )
+        steps = {
+            GENERATOR_STEP: guarded(synthesis(match, of_generator), GENERATOR_STEP),
+            STUDENT_STEP: guarded(student, STUDENT_STEP),
+        }
+        return Turn(
+            round=in_turn(steps[GENERATOR_STEP], repeat(steps[STUDENT_STEP], student_steps)),
+            steps=steps,
+            students=tuple(match.students),
+            teacher_queries=(synthesis_steps + student_steps) * batch_size,
+        )
+
+    decisive = where_agreed(kl(1.0))
+    return assemble(
+        *networks,
+        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
+        turn=turn,
+        batch_size=batch_size,
+        student_steps=student_steps,
+        rounds=rounds,
+        accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
+        turns=turns,
+        split=split,
+        memory=empty_memory(teacher, capacity=bank_capacity),
+        **common,
+    )
+
+
+def _renewed(params: Any, key: Array, modules: Sequence[str], due: Array) -> Any:
+    """The parameters, where due with new ones in these modules: N(0, 0.02^2), biases 0."""
+
+    def new(module: str, key: Array) -> Any:
+        keys = iter(jax.random.split(key, len(params[module])))
+        return {
+            name: jnp.where(due, 0.0 if name == "bias" else 0.02 * jax.random.normal(next(keys), leaf.shape), leaf)
+            for name, leaf in sorted(params[module].items())
+        }
+
+    return params | {m: new(m, k) for m, k in zip(modules, jax.random.split(key, len(modules)), strict=True)}

@@ -1,0 +1,103 @@
+"""A synthesis: a few steps towards a batch that the teacher knows and the students do not; the best is kept."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from akd_jax import bank
+from akd_jax.methods.match import Match
+from akd_jax.methods.players import running
+from akd_jax.methods.replay import Memory
+from akd_jax.objectives import cross_entropy
+from akd_jax.priors import batch_norm_statistics, blended
+from akd_jax.types import AKDState, Array, Outputs, Variables
+
+
+class Terms(NamedTuple):
+    """What a synthesis minimises: batch-norm statistics, cross-entropy with the labels, and what the match's generator
+    minimises, as weighted.
+
+    batch_norm_memory: the share of earlier batches in the statistics that are compared.
+    """
+
+    batch_norm_weight: float
+    batch_norm_memory: float
+    one_hot_weight: float
+    adversarial_weight: Array | float
+
+
+class Synthesis(NamedTuple):
+    """What came of it.
+
+    moving, batch_stats: after the last step. images: [B, H, W, C], those of the lowest loss. gradients: summed over the
+    steps, as `moving`. statistics: of the last step's images, as `Outputs.batch_norm_inputs`. losses: [steps].
+    """
+
+    moving: Any
+    batch_stats: Any
+    images: Array
+    gradients: Any
+    statistics: Any
+    losses: Array
+
+
+def loss_of(
+    terms: Terms, match: Match, state: AKDState, teacher_variables: Variables, images: Array, labels: Array
+) -> tuple[Array, Outputs]:
+    """([], what the teacher says of the images). Students stand still, with their running statistics."""
+    seen, _ = match.teacher.apply(teacher_variables, images, train=False)
+    compared = _remembering(state.memory, seen.batch_norm_inputs, terms.batch_norm_memory)
+    told = [
+        match.objective.generator_loss(seen, running(student, state.students[name].variables, images)[0])
+        for name, student in match.students.items()
+    ]
+    value = (
+        terms.batch_norm_weight * batch_norm_statistics(compared, teacher_variables.batch_stats)
+        + terms.one_hot_weight * cross_entropy(seen, labels).mean()
+        + terms.adversarial_weight * jnp.stack(told).mean()
+    )
+    return value, seen
+
+
+def synthesise(
+    loss: Callable[[Any, Any], tuple[Array, tuple[Array, Any, Outputs]]],
+    moving: Any,
+    batch_stats: Any,
+    optimizer: optax.GradientTransformation,
+    *,
+    steps: int,
+) -> Synthesis:
+    """loss: (what moves, the generator's batch_stats) -> ([], (images, batch_stats, what the teacher says of them)).
+
+    optimizer: of what moves, fresh.
+    """
+
+    def one(carry, _):
+        moving, opt_state, batch_stats, total, best = carry
+        (value, (images, batch_stats, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(moving, batch_stats)
+        best = jax.tree.map(lambda new, old: jnp.where(value < best[0], new, old), (value, images), best)
+        total = jax.tree.map(jnp.add, total, gradients)
+        updates, opt_state = optimizer.update(gradients, opt_state, moving)
+        moving = optax.apply_updates(moving, updates)
+        return (moving, opt_state, batch_stats, total, best), (value, seen.batch_norm_inputs)
+
+    value, (shape, *_) = jax.eval_shape(loss, moving, batch_stats)
+    worst = (jnp.full((), jnp.inf, value.dtype), jnp.zeros(shape.shape, shape.dtype))
+    start = (moving, optimizer.init(moving), batch_stats, jax.tree.map(jnp.zeros_like, moving), worst)
+    (moving, _, batch_stats, total, (_, images)), (losses, found) = jax.lax.scan(one, start, length=steps)
+    return Synthesis(moving, batch_stats, images, total, jax.tree.map(lambda each: each[-1], found), losses)
+
+
+def kept(memory: Memory, pixels: Array, statistics: Any, share: float) -> Memory:
+    """The memory with these images too, uint8 [B, H, W, C]; share: of earlier batches in the average of statistics."""
+    return Memory(bank.append(memory.bank, pixels), _remembering(memory, statistics, share))
+
+
+def _remembering(memory: Memory, found: Any, share: float) -> Any:
+    """Statistics, of which `share` is the average of earlier ones where there are any."""
+    begun = memory.bank.count > 0
+    before = jax.tree.map(lambda old, new: jnp.where(begun, old, new), memory.statistics, found)
+    return blended(found, before, share)
