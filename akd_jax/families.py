@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import objectives, optimizers
+from akd_jax import embeddings, objectives, optimizers
 from akd_jax.augmentation import augment
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
@@ -15,6 +15,7 @@ from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
+from akd_jax.methods.nayer import nayer
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.models import FIRST_LAYERS
@@ -127,6 +128,25 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
+    own, classes = config.nayer, scene.task.classes
+    made = own.noise_layers * classes
+    if own.bank_capacity < made:
+        raise InputError(
+            f"nayer.bank_capacity={own.bank_capacity}: a synthesis makes {made} images, noise_layers of each class"
+        )
+    if made % config.mesh.data:
+        raise InputError(
+            f"mesh.data={config.mesh.data}: must be a divisor of {made}, nayer.noise_layers images of each class in a "
+            "synthesis, of which every device has its share"
+        )
+    return {
+        **_replay(dict(vars(own)), scene),
+        "classes": classes,
+        "embeddings": embeddings.of_classes(own.embeddings, classes, seed=config.seed),
+    }
+
+
 def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
     """A group of settings of which some say how students see images of a bank: these as functions instead."""
     rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
@@ -176,6 +196,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     dafl: Family("dafl", _dafl),
     dfq: Family("dfq", _dfq, reads_statistics=True),
     fast: Family("fast", _fast, reads_statistics=True, accumulates=False),
+    nayer: Family("nayer", _nayer, reads_statistics=True, accumulates=False),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

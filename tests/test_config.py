@@ -248,6 +248,8 @@ def test_differences_name_settings_that_one_side_lacks():
         ("fast", "synthesis_steps", 0),
         ("fast", "batch_norm_memory", 1.5),
         ("fast", "crop", -1),
+        ("nayer", "generator_life", -1),
+        ("nayer", "adversarial_from", 2.0),
     ],
 )
 def test_settings_of_a_method_are_checked(group, key, value):

@@ -143,6 +143,7 @@ def test_a_tiny_round(name, variant):
         if isinstance(own, ConfigDict) and "student_steps" in own:
             own.student_steps = 1
     settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
+    settings.nayer.syntheses, settings.nayer.synthesis_steps, settings.nayer.noise_layers = 1, 2, 1
     config = from_dict(settings.to_dict())
     channels = len(config.teacher.mean)
     classes = {"cifar100": 100, "cifar100_coarse16": 20}.get(config.evaluation.data, 10)

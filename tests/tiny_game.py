@@ -11,6 +11,7 @@ from akd_jax.config import (
     Config,
     DfqConfig,
     FastConfig,
+    NayerConfig,
     SgdConfig,
     TeacherConfig,
     ZsktConfig,
@@ -67,6 +68,7 @@ def config_of(method, student_steps):
         adversarial=AdversarialConfig(**steps),
         zskt=ZsktConfig(**steps),
         dfq=DfqConfig(**steps),
+        nayer=NayerConfig(**steps, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
         fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 

@@ -2,7 +2,15 @@
 
 from akd_jax.config.checks import ConfigError
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, FastConfig, SupervisedConfig, ZsktConfig
+from akd_jax.config.methods import (
+    AdversarialConfig,
+    DaflConfig,
+    DfqConfig,
+    FastConfig,
+    NayerConfig,
+    SupervisedConfig,
+    ZsktConfig,
+)
 from akd_jax.config.optimizers import AdamConfig, RateConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
 from akd_jax.config.run import Config
@@ -20,6 +28,7 @@ __all__ = [
     "FastConfig",
     "GeneratorConfig",
     "MeshConfig",
+    "NayerConfig",
     "RateConfig",
     "ScheduleConfig",
     "SgdConfig",

@@ -135,6 +135,43 @@ class FastConfig:
 
 
 @dataclass(frozen=True)
+class NayerConfig:
+    """NAYER's own settings, with its numbers for 100 classes.
+
+    syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class; generator_optimizer's rate
+    runs over the steps of one. generator_life: rounds, after which the generator begins anew; 0 for never.
+    student_steps: in a round, after its syntheses. embeddings: what stands for the classes: "classifier", the teacher's
+    own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, on every host, [classes, D] numbers,
+    such as of their names by a model of language. Others as of FastConfig.
+    """
+
+    syntheses: int = 2
+    synthesis_steps: int = 40
+    noise_layers: int = 4
+    generator_life: int = 10
+    embeddings: str = "classifier"
+    student_steps: int = 400
+    temperature: float = 20.0
+    batch_norm_weight: float = 10.0
+    batch_norm_memory: float = 0.9
+    one_hot_weight: float = 0.5
+    adversarial_weight: float = 1.33
+    adversarial_from: float = 20 / 220
+    bank_capacity: int = 240_000
+    crop: int = 4
+    flip: bool = True
+
+    def __post_init__(self):
+        check_counts(self, "syntheses", "synthesis_steps", "noise_layers", "student_steps", "bank_capacity")
+        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        check("generator_life", self.generator_life, self.generator_life >= 0, "a whole number, at least 0")
+        _check_crop(self)
+        for key in ("batch_norm_memory", "adversarial_from"):
+            check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
+        _check_temperature(self)
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 from akd_jax.config.checks import check, check_counts
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, FastConfig, SupervisedConfig, ZsktConfig
+from akd_jax.config.methods import (
+    AdversarialConfig,
+    DaflConfig,
+    DfqConfig,
+    FastConfig,
+    NayerConfig,
+    SupervisedConfig,
+    ZsktConfig,
+)
 from akd_jax.config.optimizers import AdamConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
 
@@ -58,6 +66,7 @@ class Config:
     dafl: DaflConfig = field(default_factory=DaflConfig)
     dfq: DfqConfig = field(default_factory=DfqConfig)
     fast: FastConfig = field(default_factory=FastConfig)
+    nayer: NayerConfig = field(default_factory=NayerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

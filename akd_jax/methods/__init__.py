@@ -9,6 +9,7 @@ from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
+from akd_jax.methods.nayer import nayer
 from akd_jax.methods.players import BATCH_STATS
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
@@ -24,5 +25,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "dafl": dafl,
     "dfq": dfq,
     "fast": fast,
+    "nayer": nayer,
     "supervised": supervised,
 }

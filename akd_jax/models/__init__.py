@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from akd_jax.models.generator import GeneratorA, SigmoidGenerator
 from akd_jax.models.network import (
+    class_rows,
     classifier,
     image_generator,
     normalised_images,
@@ -16,7 +17,7 @@ from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
 from akd_jax.types import Network
 
-__all__ = ["FIRST_LAYERS", "GENERATORS", "MODELS", "Model", "make_classifier", "parameter_count"]
+__all__ = ["FIRST_LAYERS", "GENERATORS", "MODELS", "Model", "class_rows", "make_classifier", "parameter_count"]
 
 
 class Model(NamedTuple):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from akd_jax.pixels import from_pixels, normalised
-from akd_jax.types import Network, Outputs, Variables
+from akd_jax.types import Array, Network, Outputs, Variables
 
 
 def classifier(module: nn.Module) -> Network:
@@ -85,6 +85,12 @@ def _interpolation(old: int, new: int) -> np.ndarray:
     """[new, old]: row i holds the weights of the old pixels in the new pixel i."""
     positions = np.linspace(0, old - 1, new)
     return np.maximum(0, 1 - np.abs(positions[:, None] - np.arange(old)))
+
+
+def class_rows(variables: Variables) -> Array:
+    """[classes, F]: the last layer's weights, what a classifier of the table looks for in its features."""
+    (head,) = (variables.params[name] for name in ("fc", "classifier") if name in variables.params)
+    return head["kernel"].T
 
 
 def parameter_count(variables: Variables) -> int:

@@ -1,0 +1,163 @@
+"""NAYER: a generator that begins each batch at what classes mean, through a noisy layer that is new each time.
+
+Tran et al. 2024, arXiv:2310.00258.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from akd_jax.methods.assembly import assemble
+from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
+from akd_jax.methods.replay import empty_memory, replay_step
+from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
+from akd_jax.norm import norm
+from akd_jax.objectives import Objective, kl, where_agreed
+from akd_jax.steps import guarded, in_turn, repeat
+from akd_jax.types import AKDState, Array, Method, Network, Step, Turn, Variables
+
+
+def nayer(
+    *networks: Network,
+    batch_size: int,
+    student_steps: int,
+    syntheses: int,
+    synthesis_steps: int,
+    classes: int,
+    noise_layers: int,
+    embeddings: Callable[[Variables], Array],
+    to_pixels: Callable[[Array], Array],
+    normalise: Callable[[Array], Array],
+    augment: Callable[[Array, Array], Array],
+    bank_capacity: int,
+    temperature: float,
+    batch_norm_weight: float,
+    batch_norm_memory: float,
+    one_hot_weight: float,
+    adversarial_weight: float,
+    adversarial_from: float,
+    generator_life: int,
+    generator_optimizer: Callable[[int], optax.GradientTransformation],
+    rounds: int,
+    turns: Sequence[Sequence[str]] = (),
+    split: Callable[[Array], Array] = lambda batch: batch,
+    **common: Any,
+) -> Method:
+    """Rounds of `syntheses` syntheses, then `student_steps` student steps on images of the bank.
+
+    A synthesis makes `noise_layers` images of each class: `synthesis_steps` steps with the generator and with as many
+    noisy layers, which are then forgotten; the batch of the lowest loss goes to the bank. Its loss is that of `Terms`,
+    with minus the KL of students who agree. The students' loss is KL at `temperature`.
+    embeddings: the teacher's variables -> [classes, D], what stands for the classes.
+    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
+    augment: (key, pixels) -> pixels, of the students' images. bank_capacity: images.
+    adversarial_from: share of the run, from which on the adversarial term counts. generator_life: rounds, after which
+    the generator begins anew; 0 for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
+    rounds, turns, split, networks, common: as of `assemble`, but in one part; the teacher is not folded, for its batch
+    norms are read.
+    """
+    teacher, students, _ = networks
+    in_all = rounds * len(turns or students)
+    inner = generator_optimizer(synthesis_steps)
+
+    def synthesis(match: Match) -> Step:
+        def step(state: AKDState, teacher_variables: Variables, key: Array):
+            meanings = standardised(embeddings(teacher_variables))
+            labels = split(jnp.tile(jnp.arange(classes), noise_layers))
+            adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
+            terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
+
+            def loss(moving, batch_stats):
+                latents = split(through(moving["noise"], meanings))
+                images, batch_stats = match.generator.apply(
+                    Variables(moving["params"], batch_stats), latents, train=True
+                )
+                value, seen = loss_of(terms, match, state, teacher_variables, images, labels)
+                return value, (images, batch_stats, seen)
+
+            length = jax.eval_shape(match.sample_latents, key).shape[-1]
+            noise = noisy_layers(key, meanings.shape[-1], length, num=noise_layers)
+            moving = {"params": state.generator.params, "noise": noise}
+            made = synthesise(loss, moving, state.generator.batch_stats, inner, steps=synthesis_steps)
+            state = state.replace(
+                generator=state.generator.replace(params=made.moving["params"], batch_stats=made.batch_stats),
+                memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
+            )
+            return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(made.gradients)}
+
+        return step
+
+    def renewal(match: Match) -> Step:
+        def step(state: AKDState, teacher_variables: Variables, key: Array):
+            fresh = match.generator.init(key, jax.eval_shape(match.sample_latents, key))
+            due = (state.step > 0) & (state.step % generator_life == 0)
+            params, batch_stats = jax.tree.map(
+                lambda new, old: jnp.where(due, new, old),
+                (fresh.params, fresh.batch_stats),
+                (state.generator.params, state.generator.batch_stats),
+            )
+            return state.replace(generator=state.generator.replace(params=params, batch_stats=batch_stats)), {}
+
+        return step
+
+    def turn(match: Match, of_student: optax.GradientTransformation, _: optax.GradientTransformation) -> Turn:
+        student = replay_step(
+            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
+        )
+        steps = {
+            GENERATOR_STEP: guarded(synthesis(match), GENERATOR_STEP),
+            STUDENT_STEP: guarded(student, STUDENT_STEP),
+        }
+        renewed = [renewal(match)] if generator_life else []
+        return Turn(
+            round=in_turn(
+                *renewed, repeat(steps[GENERATOR_STEP], syntheses), repeat(steps[STUDENT_STEP], student_steps)
+            ),
+            steps=steps,
+            students=tuple(match.students),
+            teacher_queries=syntheses * synthesis_steps * noise_layers * classes + student_steps * batch_size,
+        )
+
+    decisive = where_agreed(kl(1.0))
+    return assemble(
+        *networks,
+        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
+        turn=turn,
+        generator_optimizer=lambda updates: optax.identity(),  # nothing outlives a synthesis
+        batch_size=batch_size,
+        student_steps=student_steps,
+        rounds=rounds,
+        accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
+        turns=turns,
+        split=split,
+        memory=empty_memory(teacher, capacity=bank_capacity),
+        **common,
+    )
+
+
+def standardised(embeddings: Array) -> Array:
+    """[classes, D], each of the D numbers with mean 0 and variance 1 over the classes.
+
+    NAYER's batch norm before the noisy layer, whose batches have as many images of each class; without its scale and
+    shift, which that layer has too.
+    """
+    centred = embeddings - embeddings.mean(0)
+    return centred * jax.lax.rsqrt(jnp.square(centred).mean(0) + 1e-5)
+
+
+def noisy_layers(key: Array, width: int, length: int, *, num: int) -> dict[str, Array]:
+    """Layers from [D] to latents [Z], weights N(0, 1), no biases: {"kernel": [num, D, Z], "bias": [num, Z]}."""
+    return {"kernel": jax.random.normal(key, (num, width, length)), "bias": jnp.zeros((num, length))}
+
+
+def through(layers: dict[str, Array], embeddings: Array) -> Array:
+    """[classes, D] -> latents [num * classes, Z]: of every class by the first layer, then by the next.
+
+    Over sqrt(D), so that new layers make standard normal latents, as `Method.sample` draws them. NAYER does not divide;
+    its generator's first batch norm does not tell the difference, and neither does Adam.
+    """
+    latents = jnp.einsum("cd,kdz->kcz", embeddings, layers["kernel"]) + layers["bias"][:, None]
+    return latents.reshape(-1, latents.shape[-1]) / embeddings.shape[-1] ** 0.5

@@ -1,0 +1,76 @@
+"""NAYER (Tran et al. 2024, arXiv:2310.00258) with the numbers of its released code, and strictly without data.
+
+python scripts/train.py --config configs/nayer.py        CIFAR-100, ResNet-34 -> ResNet-18
+python scripts/train.py --config configs/nayer.py:wrn    WRN-40-2 -> WRN-16-2
+    Need teacher/resnet34_8x_cifar100.pth or teacher/wrn40_2_cifar100.pth, and a GPU. Not yet run at full size.
+    Reported for 300 epochs, best epoch on test: 77.54 and 71.72 %, with teachers of 78.05 and 75.83 %. There classes
+    are embeddings of their names by CLIP: --config.nayer.embeddings=FILE.npy; here they are the rows of the teacher's
+    last layer, which needs no model but the teacher. There the first 20 epochs only fill the bank, five times as fast;
+    here the students learn from the first on.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from akd_jax.config_dict import complete
+from akd_jax.normalisation import NORMALISATIONS
+
+
+def resnet() -> dict[str, Any]:
+    return _released("nayer", "resnet34_8x", "resnet18_8x")
+
+
+def wrn() -> dict[str, Any]:
+    return _released("nayer:wrn", "wrn40_2", "wrn16_2")
+
+
+def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
+    """320 epochs of two syntheses of 400 images and 400 student steps of 512; the bank forgets none."""
+    return {
+        "name": name,
+        "method": "nayer",
+        "teacher": {
+            "path": f"teacher/{teacher}_cifar100.pth",
+            "arch": teacher,
+            **NORMALISATIONS["cifar100"]._asdict(),
+        },
+        "students": (student,),
+        "student_optimizer": {
+            "learning_rate": 0.2,
+            "momentum": 0.9,
+            "weight_decay": 1e-4,
+            "schedule": "cosine",
+            "final": 1e-3,
+        },
+        "generator_optimizer": {"learning_rate": 4e-3, "beta1": 0.5},
+        "batch_size": 512,
+        "image_size": 32,
+        "generator": {"name": "generator_sigmoid", "latents": 1000, "width": 64},
+        "nayer": {
+            "syntheses": 2,
+            "synthesis_steps": 40,
+            "noise_layers": 4,
+            "generator_life": 10,
+            "embeddings": "classifier",
+            "student_steps": 400,
+            "temperature": 20.0,
+            "batch_norm_weight": 10.0,
+            "batch_norm_memory": 0.9,
+            "one_hot_weight": 0.5,
+            "adversarial_weight": 1.33,
+            "adversarial_from": 20 / 320,
+            "bank_capacity": 320 * 2 * 400,
+            "crop": 4,
+            "flip": True,
+        },
+        "schedule": {"epochs": 320, "rounds_per_epoch": 1},
+        "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 1},
+    }
+
+
+VARIANTS = {"": resnet, "wrn": wrn}
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    return ConfigDict(complete(VARIANTS[variant]()))
