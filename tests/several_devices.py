@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -59,13 +60,13 @@ class Split:
         return self.placement.split(batch)
 
 
-def game(split):
+def game(split, method="akd", **settings):
     """(a round of it, its first state, what it is given)."""
 
     def sample(key, *, num):
         return jax.random.normal(key, (num, LATENTS), float)
 
-    made = make_game(sample_latents=sample, student_steps=2, batch_size=BATCH, split=split)
+    made = make_game(method, sample_latents=sample, student_steps=2, batch_size=BATCH, split=split, **settings)
     return made.method.turns["small"].round, made.state, made.teacher_variables
 
 
@@ -163,6 +164,8 @@ if __name__ == "__main__":
     facts = {
         "here": whole_here(jax.devices()),
         "game": compare(game, (1, 2, 4, 8)),
+        "shared": compare(partial(game, method="zskt"), (1, 8)),
+        "bank": compare(partial(game, method="fast", bank_capacity=3 * BATCH), (1, 8)),
         "school": compare(school, (1, 8)),
         "resumed": resume(root),
     }

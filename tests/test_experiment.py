@@ -131,3 +131,17 @@ def test_statistics_of_no_name_are_refused(method):
         InputError, match=rf"{method}\.student_statistics='frozen': unknown; give one of moving, batch, "
     ):
         settings_of(method, **{method: {"student_statistics": "frozen"}})
+
+
+@pytest.mark.parametrize("method", ["fast", "nayer"])
+def test_methods_that_keep_whole_batches_play_none_in_parts(method):
+    settings = config(method=method, accumulate=2)
+    with pytest.raises(InputError, match=f"^accumulate=2: must be 1 with method={method}, which keeps the best of "):
+        build(settings, task_of(settings), teacher=settings.teacher.arch)
+
+
+def test_devices_that_cannot_share_a_synthesis():
+    """Of four images of each of ten classes."""
+    settings = config(method="nayer", mesh={"data": 16})
+    with pytest.raises(InputError, match=r"^mesh\.data=16: must be a divisor of 40, "):
+        build(settings, task_of(settings), teacher=settings.teacher.arch)

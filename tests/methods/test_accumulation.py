@@ -7,6 +7,7 @@ import optax
 import pytest
 from tiny_game import equal
 
+from akd_jax.families import FAMILIES
 from akd_jax.methods import METHODS
 from akd_jax.methods.accumulation import accumulated, of_mean
 from akd_jax.methods.supervised import supervised
@@ -16,6 +17,21 @@ from akd_jax.steps import numbered
 from akd_jax.types import Lessons, Network, Outputs, Variables
 
 BATCH, PARTS, LATENTS, STEPS, ROUNDS = 12, 3, 4, 2, 3
+
+OWN = {
+    "akd": {"objective": OBJECTIVES["l1"](1.0), "student_steps": STEPS},
+    "zskt": {"temperature": 1.0, "attention_weight": 10.0, "student_statistics": "moving", "student_steps": STEPS},
+    "dafl": {"temperature": 1.0, "one_hot_weight": 0.5, "balance_weight": 0.0, "activation_weight": 0.1},
+    "dfq": {
+        "temperature": 1.0,
+        "batch_norm_weight": 1.0,
+        "one_hot_weight": 1.0,
+        "balance_weight": 0.0,
+        "student_statistics": "running",
+        "student_steps": STEPS,
+    },
+}
+"""Of each game that accumulates; without balance, which is of the shares of a whole batch and no mean over images."""
 
 
 def linear(outputs, wrap):
@@ -30,7 +46,8 @@ def linear(outputs, wrap):
 
 
 def classifier():
-    return linear(3, lambda logits: Outputs(logits, logits, {}))
+    """Its logits are its one stage too, of three positions."""
+    return linear(3, lambda logits: Outputs(logits, logits, {}, (logits[:, :, None, None],)))
 
 
 def rate(updates):
@@ -41,20 +58,19 @@ def student_optimizer(updates):
     return sgd(rate(updates), momentum=0.9, weight_decay=0.01)
 
 
-def game(sample_latents, **settings):
+def game(sample_latents, name="akd", **settings):
     teacher = classifier()
-    method = METHODS["akd"](
+    method = METHODS[name](
         teacher,
         {"one": classifier(), "other": classifier()},
         linear(4, lambda images: images.reshape(-1, 2, 2, 1)),
-        objective=OBJECTIVES["l1"](1.0),
         student_optimizer=student_optimizer,
         generator_optimizer=lambda updates: adam(rate(updates)),
         sample_latents=sample_latents,
         batch_size=BATCH,
-        student_steps=STEPS,
         rounds=ROUNDS,
         turns=[("one", "other")],
+        **OWN[name],
         **settings,
     )
     return method, teacher.init(jax.random.key(1), jnp.zeros((1, 2, 2, 1)))
@@ -97,10 +113,15 @@ def play(method, given, state, rounds=ROUNDS):
     return state, metrics
 
 
-def test_parts_make_the_updates_of_the_whole():
+def test_every_family_accumulates_or_says_that_it_does_not():
+    assert {METHODS[name] for name in OWN} | {supervised} == {each for each in FAMILIES if FAMILIES[each].accumulates}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_parts_make_the_updates_of_the_whole(name):
     """Momentum, weight decay, Adam's moments and a rate that falls among them."""
-    parts, teacher = game(in_parts, accumulate=PARTS)
-    whole, _ = game(all_at_once)
+    parts, teacher = game(in_parts, name, accumulate=PARTS)
+    whole, _ = game(all_at_once, name)
     start = parts.init(jax.random.key(0))
     begun = whole.init(jax.random.key(0))
     assert equal(start.generator.params, begun.generator.params)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from stage import PLAYED, poisoned
-from tiny_game import BATCH, LATENTS, Game, equal, make_game, make_method, make_networks, quick
+from tiny_game import BATCH, CLASSES, LATENTS, SIZE, Game, equal, make_game, make_method, make_networks, quick
 
 from akd_jax.families import FAMILIES
 from akd_jax.methods import METHODS
@@ -115,3 +115,22 @@ def test_only_those_that_say_so_read_the_teachers_statistics(played):
             jax.eval_shape(round, *given)
     else:
         jax.eval_shape(round, *given)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_every_batch_is_divided_among_devices(name):
+    """In every step: the latents or images, and labels where there are any."""
+    sizes, (teacher, *others) = [], make_networks()
+
+    def split(batch):
+        sizes.append(len(batch))
+        return batch
+
+    method = make_method(name, 2, (teacher, *others), split=split)
+    key, images = jax.random.key(0), jax.ShapeDtypeStruct((1, SIZE, SIZE, 1), jnp.float32)
+    given = jax.eval_shape(method.init, key), jax.eval_shape(teacher.init, key, images), key
+    for kind, step in method.turns["large"].steps.items():
+        sizes.clear()
+        jax.eval_shape(step, *given)
+        # NAYER looks at latents for their length alone, and makes its own.
+        assert set(sizes) == ({BATCH, 2 * CLASSES} if (name, kind) == ("nayer", "generator_step") else {BATCH})
