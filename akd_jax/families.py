@@ -20,7 +20,7 @@ from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.models import FIRST_LAYERS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.pixels import from_pixels, to_pixels
+from akd_jax.pixels import brightness, from_pixels, normalised, to_pixels
 from akd_jax.task import Task
 from akd_jax.types import Array, Method
 
@@ -148,11 +148,11 @@ def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
 
 
 def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    """A group of settings of which some say how students see images of a bank: these as functions instead."""
+    """A group of settings of which some say how images of a bank are seen: these as functions instead."""
     rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
     task = scene.task
     return rest | {
-        "augment": partial(augment, crop=own["crop"], flip=own["flip"]),
+        "augment": partial(_augment_normalised, task=task, crop=own["crop"], flip=own["flip"]),
         "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),
     }
@@ -229,6 +229,12 @@ def _rate(config: RateConfig, updates: int):
         milestones=config.milestones,
         warmup=config.warmup,
     )
+
+
+def _augment_normalised(key: Array, images: Array, *, task: Task, crop: int, flip: bool) -> Array:
+    """Images as networks see them; what comes in from outside is black, as it is of pixels."""
+    augmented = augment(key, brightness(images, task.mean, task.std), crop=crop, flip=flip)
+    return normalised(augmented, task.mean, task.std)
 
 
 def _normal(key: Array, *, num: int, latents: int) -> Array:

@@ -18,6 +18,11 @@ def from_pixels(pixels: Array, mean: Sequence[float], std: Sequence[float]) -> A
     return normalised(pixels.astype(jnp.float32) / 255, mean, std)
 
 
+def brightness(images: Array, mean: Sequence[float], std: Sequence[float]) -> Array:
+    """What networks see [..., C] -> x * std + mean, in 0..1 of what was `normalised`."""
+    return images * np.float32(std) + np.float32(mean)
+
+
 def to_pixels(images: Array, mean: Sequence[float], std: Sequence[float]) -> Array:
-    """What networks see [..., C] -> uint8: the nearest of x * std + mean in 0..1; what lies outside is clipped."""
-    return jnp.rint((images * np.float32(std) + np.float32(mean)).clip(0, 1) * 255).astype(jnp.uint8)
+    """What networks see [..., C] -> uint8: the nearest `brightness` in 0..1; what lies outside is clipped."""
+    return jnp.rint(brightness(images, mean, std).clip(0, 1) * 255).astype(jnp.uint8)

@@ -116,9 +116,18 @@ def test_what_fast_is_told_of_the_teacher():
     told, mean, std = settings_of("fast", fast={"crop": 0, "flip": False}), config().teacher.mean, config().teacher.std
     assert (told["classes"], told["first_layers"]) == (10, ("l1_0", "conv_blocks0_0"))
     pixels = jnp.arange(256, dtype=jnp.uint8).reshape(1, 16, 16, 1)
-    assert (told["augment"](jax.random.key(0), pixels) == pixels).all()
     images = told["normalise"](pixels)
+    assert jnp.abs(told["augment"](jax.random.key(0), images) - images).max() < 1e-6
     assert images.max() == pytest.approx((1 - mean[0]) / std[0]) and (told["to_pixels"](images) == pixels).all()
+
+
+def test_black_comes_into_images_that_are_moved():
+    """As networks see it, not as their mean."""
+    told, mean, std = settings_of("fast", fast={"crop": 2}), config().teacher.mean, config().teacher.std
+    moved = told["augment"](jax.random.key(0), told["normalise"](jnp.full((64, 16, 16, 1), 255, jnp.uint8)))
+    black, white = -mean[0] / std[0], (1 - mean[0]) / std[0]
+    near = jnp.minimum(jnp.abs(moved - black), jnp.abs(moved - white))
+    assert near.max() < 1e-5 and 0 < (jnp.abs(moved - black) < 1e-5).mean() < 0.3
 
 
 def test_only_the_supervised_method_draws_nothing():

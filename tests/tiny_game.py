@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from akd_jax.config import (
     AdamConfig,
@@ -93,6 +94,31 @@ def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settin
     state = quick(played.init)(jax.random.key(0))
     teacher_variables = quick(networks[0].init)(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1)))
     return Game(*networks, played, state, teacher_variables)
+
+
+def moves(key, *, num, most):
+    """Where each pixel of augmented images comes from: rows, columns, and whether it is of the image at all.
+
+    [num, SIZE, SIZE] each, image by image; of the random numbers that akd_jax/augmentation.py draws with the key.
+    """
+    crop_key, flip_key = jax.random.split(key)
+    corners = np.asarray(jax.random.randint(crop_key, (num, 2), 0, 2 * most + 1)) - most
+    mirrored = np.asarray(jax.random.bernoulli(flip_key, shape=(num, 1, 1, 1))).ravel()
+    found = np.zeros((3, num, SIZE, SIZE), int)
+    for n, (down, right) in enumerate(corners):
+        for y in range(SIZE):
+            for x in range(SIZE):
+                row, column = y + down, (SIZE - 1 - x if mirrored[n] else x) + right
+                inside = 0 <= row < SIZE and 0 <= column < SIZE
+                found[:, n, y, x] = (row, column, True) if inside else (0, 0, False)
+    return found
+
+
+def moved_images(images, found, *, mean, std):
+    """Images as networks see them, of these `moves`; what is of no image is black."""
+    rows, columns, inside = found
+    taken = images[jnp.arange(len(images))[:, None, None], rows, columns]
+    return jnp.where(inside[..., None], taken, (0 - jnp.array(mean)) / jnp.array(std))
 
 
 def equal(one, other) -> bool:

@@ -105,8 +105,8 @@ class FastConfig:
     student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
     synthesis' loss. batch_norm_memory: share of earlier batches in its statistics. adversarial_from and reset_at:
     shares of the run, from which on the adversarial term counts and at which the generator's first layers begin anew
-    (1 for never). bank_capacity: images, of which the oldest give way. crop, flip: of students' images, as of
-    SupervisedConfig.
+    (1 for never). bank_capacity: images, of which the oldest give way. crop, flip: of the
+    images that students learn from, and that a synthesis shows, as of SupervisedConfig.
     """
 
     synthesis_steps: int = 5

@@ -52,7 +52,8 @@ def fast(
     (first-order MAML). Its loss is that of `Terms`, with random classes, and minus the KL of students who agree. The
     students' loss is KL at `temperature`.
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
-    augment: (key, pixels) -> pixels, of the students' images. bank_capacity: images.
+    augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
+    steps, anew, while the bank has them as they were drawn. bank_capacity: images.
     adversarial_from, reset_at: shares of the run, from which on the adversarial term counts, and at which the modules
     `first_layers` of the generator begin anew, with weights of N(0, 0.02^2) and no biases (1 for never).
     inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
@@ -64,21 +65,23 @@ def fast(
 
     def synthesis(match: Match, outer: optax.GradientTransformation) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
-            latents_key, labels_key, reset_key = jax.random.split(key, 3)
+            latents_key, labels_key, steps_key, reset_key = jax.random.split(key, 4)
             labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
             due = state.step == jnp.round(reset_at * in_all)
             start = _renewed(state.generator.params, reset_key, first_layers, due)
             adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
             terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
-            def loss(moving, batch_stats):
+            def loss(moving, batch_stats, key):
                 variables = Variables(moving["params"], batch_stats)
                 images, batch_stats = match.generator.apply(variables, moving["latents"], train=True)
-                value, seen = loss_of(terms, match, state, teacher_variables, images, labels)
+                value, seen = loss_of(terms, match, state, teacher_variables, augment(key, images), labels)
                 return value, (images, batch_stats, seen)
 
             moving = {"params": start, "latents": match.sample_latents(latents_key)}
-            made = synthesise(loss, moving, state.generator.batch_stats, inner_optimizer, steps=synthesis_steps)
+            made = synthesise(
+                loss, moving, state.generator.batch_stats, inner_optimizer, steps_key, steps=synthesis_steps
+            )
             total = made.gradients["params"]
             state = state.replace(
                 generator=moved(state.generator.replace(params=start), total, made.batch_stats, outer),

@@ -53,7 +53,8 @@ def nayer(
     with minus the KL of students who agree. The students' loss is KL at `temperature`.
     embeddings: the teacher's variables -> [classes, D], what stands for the classes.
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
-    augment: (key, pixels) -> pixels, of the students' images. bank_capacity: images.
+    augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
+    steps, anew, while the bank has them as they were drawn. bank_capacity: images.
     adversarial_from: share of the run, from which on the adversarial term counts. generator_life: rounds, after which
     the generator begins anew; 0 for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
     rounds, turns, split, networks, common: as of `assemble`, but in one part; the teacher is not folded, for its batch
@@ -65,23 +66,24 @@ def nayer(
 
     def synthesis(match: Match) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
+            noise_key, steps_key = jax.random.split(key)
             meanings = standardised(embeddings(teacher_variables))
             labels = split(jnp.tile(jnp.arange(classes), noise_layers))
             adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
             terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
-            def loss(moving, batch_stats):
+            def loss(moving, batch_stats, key):
                 latents = split(through(moving["noise"], meanings))
                 images, batch_stats = match.generator.apply(
                     Variables(moving["params"], batch_stats), latents, train=True
                 )
-                value, seen = loss_of(terms, match, state, teacher_variables, images, labels)
+                value, seen = loss_of(terms, match, state, teacher_variables, augment(key, images), labels)
                 return value, (images, batch_stats, seen)
 
             length = jax.eval_shape(match.sample_latents, key).shape[-1]
-            noise = noisy_layers(key, meanings.shape[-1], length, num=noise_layers)
+            noise = noisy_layers(noise_key, meanings.shape[-1], length, num=noise_layers)
             moving = {"params": state.generator.params, "noise": noise}
-            made = synthesise(loss, moving, state.generator.batch_stats, inner, steps=synthesis_steps)
+            made = synthesise(loss, moving, state.generator.batch_stats, inner, steps_key, steps=synthesis_steps)
             state = state.replace(
                 generator=state.generator.replace(params=made.moving["params"], batch_stats=made.batch_stats),
                 memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),

@@ -51,7 +51,7 @@ def replay_step(
 ) -> Step:
     """Each student takes one step down on images from the bank.
 
-    augment: (key, pixels [B, H, W, C]) -> the same shape; normalise: pixels -> images as networks see them.
+    normalise: pixels -> images as networks see them [B, H, W, C]; augment: (key, these) -> likewise.
     split: what the batch goes through, which may divide it among devices.
     Metrics: student_loss and student_gradient_norm of each.
     """
@@ -59,7 +59,7 @@ def replay_step(
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         sample_key, augment_key = jax.random.split(key)
         pixels, _ = bank.sample(state.memory.bank, sample_key, num=batch_size)
-        images = normalise(augment(augment_key, split(pixels)))
+        images = augment(augment_key, normalise(split(pixels)))
         target, _ = match.teacher.apply(teacher_variables, images, train=False)
         return learn(match, state, images, target, optimizer=optimizer)
 

@@ -63,31 +63,37 @@ def loss_of(
 
 
 def synthesise(
-    loss: Callable[[Any, Any], tuple[Array, tuple[Array, Any, Outputs]]],
+    loss: Callable[[Any, Any, Array], tuple[Array, tuple[Array, Any, Outputs]]],
     moving: Any,
     batch_stats: Any,
     optimizer: optax.GradientTransformation,
+    key: Array,
     *,
     steps: int,
 ) -> Synthesis:
-    """loss: (what moves, the generator's batch_stats) -> ([], (images, batch_stats, what the teacher says of them)).
+    """loss: (what moves, the generator's batch_stats, key of the step) -> ([], (images, batch_stats, what is said)).
 
+    What is said is the teacher's of the images as it was shown them, augmented; those kept are as they were drawn.
     optimizer: of what moves, fresh.
     """
 
-    def one(carry, _):
+    def one(carry, key):
         moving, opt_state, batch_stats, total, best = carry
-        (value, (images, batch_stats, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(moving, batch_stats)
+        (value, (images, batch_stats, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(
+            moving, batch_stats, key
+        )
         best = jax.tree.map(lambda new, old: jnp.where(value < best[0], new, old), (value, images), best)
         total = jax.tree.map(jnp.add, total, gradients)
         updates, opt_state = optimizer.update(gradients, opt_state, moving)
         moving = optax.apply_updates(moving, updates)
         return (moving, opt_state, batch_stats, total, best), (value, seen.batch_norm_inputs)
 
-    value, (shape, *_) = jax.eval_shape(loss, moving, batch_stats)
+    value, (shape, *_) = jax.eval_shape(loss, moving, batch_stats, key)
     worst = (jnp.full((), jnp.inf, value.dtype), jnp.zeros(shape.shape, shape.dtype))
     start = (moving, optimizer.init(moving), batch_stats, jax.tree.map(jnp.zeros_like, moving), worst)
-    (moving, _, batch_stats, total, (_, images)), (losses, found) = jax.lax.scan(one, start, length=steps)
+    (moving, _, batch_stats, total, (_, images)), (losses, found) = jax.lax.scan(
+        one, start, jax.random.split(key, steps)
+    )
     return Synthesis(moving, batch_stats, images, total, jax.tree.map(lambda each: each[-1], found), losses)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import BATCH, CLASSES, LATENTS, equal, make_game, quick
+from tiny_game import BATCH, CLASSES, LATENTS, equal, make_game, moved_images, moves, quick
 
 from akd_jax.objectives import kl
 from akd_jax.pixels import to_pixels
@@ -27,12 +27,15 @@ def synthesis(game):
 
 @pytest.fixture(scope="module")
 def descend(game):
-    """(parameters, latents, batch_stats, labels, state, share of earlier statistics, weight) -> loss and gradients."""
+    """(parameters, latents, batch_stats, labels, where pixels come from, state, share of earlier statistics, weight)
+    -> loss and gradients.
+    """
 
-    def loss(params, latents, stats, labels, state, share, adversarial):
+    def loss(params, latents, stats, labels, found, state, share, adversarial):
         images, stats = game.generator.apply(Variables(params, stats), latents, train=True)
-        seen, _ = game.teacher.apply(game.teacher_variables, images, train=False)
-        told, _ = game.students["large"].apply(state.students["large"].variables, images, train=False)
+        shown = moved_images(images, found, mean=MEAN, std=STD)
+        seen, _ = game.teacher.apply(game.teacher_variables, shown, train=False)
+        told, _ = game.students["large"].apply(state.students["large"].variables, shown, train=False)
         found, before = seen.batch_norm_inputs, state.memory.statistics
         compared = jax.tree.map(lambda new, old: (1 - share) * new + share * old, found, before)
         distances = jax.tree.map(lambda a, b: jnp.linalg.norm(a - b), compared, game.teacher_variables.batch_stats)
@@ -49,16 +52,17 @@ def descend(game):
 
 def written_out(descend, state, key, *, share, adversarial):
     """(losses, the images of the lowest, the sum of the copy's gradients, the last batch's statistics)."""
-    latents_key, labels_key, _ = jax.random.split(key, 3)
+    latents_key, labels_key, steps_key, _ = jax.random.split(key, 4)
     labels = jax.random.randint(labels_key, (BATCH,), 0, CLASSES)
     latents, params = jax.random.normal(latents_key, (BATCH, LATENTS)), state.generator.params
     stats = state.generator.batch_stats
     of_params, of_latents = optax.adam(3e-3, b1=0.5), optax.adam(0.01, b1=0.5)
     params_state, latents_state = of_params.init(params), of_latents.init(latents)
     lowest, total, losses = np.inf, jax.tree.map(jnp.zeros_like, params), []
-    for _ in range(STEPS):
+    for step_key in jax.random.split(steps_key, STEPS):
+        where = moves(step_key, num=BATCH, most=1)
         (value, (images, found, stats)), (down, along) = descend(
-            params, latents, stats, labels, state, share, adversarial
+            params, latents, stats, labels, where, state, share, adversarial
         )
         losses.append(float(value))
         if value < lowest:

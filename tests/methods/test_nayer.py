@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import CLASSES, LATENTS, equal, make_game, quick
+from tiny_game import CLASSES, LATENTS, equal, make_game, moved_images, moves, quick
 
 from akd_jax.methods.nayer import noisy_layers, standardised, through
 from akd_jax.objectives import kl
@@ -36,23 +36,25 @@ def written_out(game, state, key):
     rows = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5)
     width = rows.shape[1]
     labels = np.array([0, 1, 2, 3, 4] * LAYERS)
+    noise_key, steps_key = jax.random.split(key)
     moving = {
         "params": state.generator.params,
-        "kernel": jax.random.normal(key, (LAYERS, width, LATENTS)),
+        "kernel": jax.random.normal(noise_key, (LAYERS, width, LATENTS)),
         "bias": jnp.zeros((LAYERS, LATENTS)),
     }
     stats, optimizer = state.generator.batch_stats, adam(STEPS)
     opt_state = optimizer.init(moving)
 
-    def loss(moving, stats):
+    def loss(moving, stats, where):
         latents = [
             (rows[label] @ moving["kernel"][layer] + moving["bias"][layer]) / np.sqrt(width)
             for layer in range(LAYERS)
             for label in range(CLASSES)
         ]
         images, stats = game.generator.apply(Variables(moving["params"], stats), jnp.stack(latents), train=True)
-        seen, _ = game.teacher.apply(game.teacher_variables, images, train=False)
-        told, _ = game.students["large"].apply(state.students["large"].variables, images, train=False)
+        shown = moved_images(images, where, mean=MEAN, std=STD)
+        seen, _ = game.teacher.apply(game.teacher_variables, shown, train=False)
+        told, _ = game.students["large"].apply(state.students["large"].variables, shown, train=False)
         distances = jax.tree.map(
             lambda a, b: jnp.linalg.norm(a - b), seen.batch_norm_inputs, game.teacher_variables.batch_stats
         )
@@ -65,8 +67,9 @@ def written_out(game, state, key):
         return value, (images, stats)
 
     descend, lowest, losses = quick(jax.value_and_grad(loss, has_aux=True)), np.inf, []
-    for _ in range(STEPS):
-        (value, (images, stats)), gradients = descend(moving, stats)
+    for step_key in jax.random.split(steps_key, STEPS):
+        where = moves(step_key, num=MADE, most=1)
+        (value, (images, stats)), gradients = descend(moving, stats, where)
         losses.append(float(value))
         if value < lowest:
             lowest, best = value, images
