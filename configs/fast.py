@@ -69,8 +69,8 @@ def _released(
             "temperature": 20.0,
             "batch_norm_weight": 10.0,
             "batch_norm_memory": 0.9,
-            "adversarial_from": 20 / 220,
-            "reset_at": 140 / 220,
+            "adversarial_from": 19 / 220,  # it counts epochs from 1, and compares after counting
+            "reset_at": 139 / 220,
             "bank_capacity": 220 * 256,
             "crop": 4,
             "flip": True,

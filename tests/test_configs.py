@@ -104,7 +104,7 @@ def test_fast_datafrees_numbers(variant, steps, outer, latents_rate, weights):
     assert (own.generator_rate * steps, config.generator_optimizer.learning_rate) == pytest.approx((outer, outer))
     assert (own.adversarial_weight, own.one_hot_weight) == weights
     assert (own.batch_norm_weight, own.batch_norm_memory, own.temperature) == (10, 0.9, 20)
-    assert (own.adversarial_from * rounds, own.reset_at * rounds) == pytest.approx((20, 140))
+    assert (own.adversarial_from * rounds, own.reset_at * rounds) == pytest.approx((19, 139))
     assert rates(config.student_optimizer, 88_000, [0, 87_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
     assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
     assert (config.generator_optimizer.beta1, config.generator.name) == (0.5, "generator_sigmoid")

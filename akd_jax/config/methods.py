@@ -118,8 +118,8 @@ class FastConfig:
     batch_norm_memory: float = 0.9
     one_hot_weight: float = 0.5
     adversarial_weight: float = 1.33
-    adversarial_from: float = 20 / 220
-    reset_at: float = 140 / 220
+    adversarial_from: float = 19 / 220
+    reset_at: float = 139 / 220
     bank_capacity: int = 56_320
     crop: int = 4
     flip: bool = True
