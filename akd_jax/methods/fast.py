@@ -13,12 +13,13 @@ import optax
 from akd_jax.methods.assembly import assemble
 from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
 from akd_jax.methods.players import moved
+from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import empty_memory, replay_step
 from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.objectives import Objective, kl, where_agreed
 from akd_jax.steps import guarded, in_turn, repeat
-from akd_jax.types import AKDState, Array, Method, Network, Step, Turn, Variables
+from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Turn, Variables
 
 
 def fast(
@@ -65,10 +66,8 @@ def fast(
 
     def synthesis(match: Match, outer: optax.GradientTransformation) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
-            latents_key, labels_key, steps_key, reset_key = jax.random.split(key, 4)
+            latents_key, labels_key, steps_key = jax.random.split(key, 3)
             labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
-            due = state.step == jnp.round(reset_at * in_all)
-            start = _renewed(state.generator.params, reset_key, first_layers, due)
             adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
             terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
@@ -78,18 +77,23 @@ def fast(
                 value, seen = loss_of(terms, match, state, teacher_variables, augment(key, images), labels)
                 return value, (images, batch_stats, seen)
 
-            moving = {"params": start, "latents": match.sample_latents(latents_key)}
+            moving = {"params": state.generator.params, "latents": match.sample_latents(latents_key)}
             made = synthesise(
                 loss, moving, state.generator.batch_stats, inner_optimizer, steps_key, steps=synthesis_steps
             )
             total = made.gradients["params"]
             state = state.replace(
-                generator=moved(state.generator.replace(params=start), total, made.batch_stats, outer),
+                generator=moved(state.generator, total, made.batch_stats, outer),
                 memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(total)}
 
         return step
+
+    def anew(generator: NetworkState, key: Array) -> NetworkState:
+        return generator.replace(params=_renewed(generator.params, key, first_layers))
+
+    reset = renewal(anew, lambda played: played == round(reset_at * in_all))
 
     def turn(
         match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
@@ -102,7 +106,7 @@ def fast(
             STUDENT_STEP: guarded(student, STUDENT_STEP),
         }
         return Turn(
-            round=in_turn(steps[GENERATOR_STEP], repeat(steps[STUDENT_STEP], student_steps)),
+            round=in_turn(reset, steps[GENERATOR_STEP], repeat(steps[STUDENT_STEP], student_steps)),
             steps=steps,
             students=tuple(match.students),
             teacher_queries=(synthesis_steps + student_steps) * batch_size,
@@ -124,13 +128,15 @@ def fast(
     )
 
 
-def _renewed(params: Any, key: Array, modules: Sequence[str], due: Array) -> Any:
-    """The parameters, where due with new ones in these modules: N(0, 0.02^2), biases 0."""
+def _renewed(params: Any, key: Array, modules: Sequence[str]) -> Any:
+    """The parameters with new ones in these modules: N(0, 0.02^2), biases 0."""
 
     def new(module: str, key: Array) -> Any:
         keys = iter(jax.random.split(key, len(params[module])))
         return {
-            name: jnp.where(due, 0.0 if name == "bias" else 0.02 * jax.random.normal(next(keys), leaf.shape), leaf)
+            name: jnp.zeros_like(leaf)
+            if name == "bias"
+            else 0.02 * jax.random.normal(next(keys), leaf.shape, leaf.dtype)
             for name, leaf in sorted(params[module].items())
         }
 

@@ -12,12 +12,13 @@ import optax
 
 from akd_jax.methods.assembly import assemble
 from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
+from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import empty_memory, replay_step
 from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.objectives import Objective, kl, where_agreed
 from akd_jax.steps import guarded, in_turn, repeat
-from akd_jax.types import AKDState, Array, Method, Network, Step, Turn, Variables
+from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Turn, Variables
 
 
 def nayer(
@@ -92,18 +93,12 @@ def nayer(
 
         return step
 
-    def renewal(match: Match) -> Step:
-        def step(state: AKDState, teacher_variables: Variables, key: Array):
+    def begun_anew(match: Match) -> Step:
+        def anew(generator: NetworkState, key: Array) -> NetworkState:
             fresh = match.generator.init(key, jax.eval_shape(match.sample_latents, key))
-            due = (state.step > 0) & (state.step % generator_life == 0)
-            params, batch_stats = jax.tree.map(
-                lambda new, old: jnp.where(due, new, old),
-                (fresh.params, fresh.batch_stats),
-                (state.generator.params, state.generator.batch_stats),
-            )
-            return state.replace(generator=state.generator.replace(params=params, batch_stats=batch_stats)), {}
+            return generator.replace(params=fresh.params, batch_stats=fresh.batch_stats)
 
-        return step
+        return renewal(anew, lambda played: (played > 0) & (played % generator_life == 0))
 
     def turn(match: Match, of_student: optax.GradientTransformation, _: optax.GradientTransformation) -> Turn:
         student = replay_step(
@@ -113,7 +108,7 @@ def nayer(
             GENERATOR_STEP: guarded(synthesis(match), GENERATOR_STEP),
             STUDENT_STEP: guarded(student, STUDENT_STEP),
         }
-        renewed = [renewal(match)] if generator_life else []
+        renewed = [begun_anew(match)] if generator_life else []
         return Turn(
             round=in_turn(
                 *renewed, repeat(steps[GENERATOR_STEP], syntheses), repeat(steps[STUDENT_STEP], student_steps)

@@ -52,7 +52,7 @@ def descend(game):
 
 def written_out(descend, state, key, *, share, adversarial):
     """(losses, the images of the lowest, the sum of the copy's gradients, the last batch's statistics)."""
-    latents_key, labels_key, steps_key, _ = jax.random.split(key, 4)
+    latents_key, labels_key, steps_key = jax.random.split(key, 3)
     labels = jax.random.randint(labels_key, (BATCH,), 0, CLASSES)
     latents, params = jax.random.normal(latents_key, (BATCH, LATENTS)), state.generator.params
     stats = state.generator.batch_stats
@@ -103,11 +103,16 @@ def test_the_adversarial_term_waits(game, synthesis, descend):
         assert float(metrics["generator_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_the_first_layers_begin_anew_once(game, synthesis):
+@pytest.fixture(scope="module")
+def play(game):
+    return quick(game.method.turns["large"].round)
+
+
+def test_the_first_layers_begin_anew_once(game, play):
     """With weights of N(0, 0.02^2) and no biases, but for the one step of 1e-3 that follows."""
     before = game.state.generator.params
     for number in (4, 5, 6):
-        state, _ = synthesis(game.state.replace(step=jnp.int32(number)), game.teacher_variables, jax.random.key(7))
+        state, _ = play(game.state.replace(step=jnp.int32(number)), game.teacher_variables, jax.random.key(7))
         after = state.generator.params
         far = jax.tree.map(lambda a, b: jnp.abs(a - b).max() > 2e-3, before, after)
         changed = {module for module in before if any(jax.tree.leaves(far[module]))}
@@ -115,6 +120,15 @@ def test_the_first_layers_begin_anew_once(game, synthesis):
         if number == 5:
             assert float(after["l1_0"]["kernel"].std()) == pytest.approx(0.02, rel=0.2)
             assert jnp.abs(after["l1_0"]["bias"]).max() < 2e-3 and jnp.abs(after["conv_blocks0_0"]["scale"]).max() < 0.1
+
+
+def test_they_do_so_beside_a_synthesis_that_is_left_out(game, play):
+    """Of a teacher that is not finite."""
+    bad = jax.tree.map(lambda leaf: leaf * jnp.nan, game.teacher_variables)
+    state, metrics = play(game.state.replace(step=jnp.int32(5)), bad, jax.random.key(7))
+    before, after = game.state.generator.params, state.generator.params
+    assert any(metrics["generator_step_faults"].values()) and (after["l1_0"]["bias"] == 0).all()
+    assert {module for module in before if not equal(before[module], after[module])} == {"l1_0", "conv_blocks0_0"}
 
 
 def test_students_learn_from_the_bank_alone(game):
@@ -128,8 +142,8 @@ def test_students_learn_from_the_bank_alone(game):
     assert first["student_loss"]["large"] != dark["student_loss"]["large"]
 
 
-def test_a_ring_that_is_full_goes_on(game):
-    play, state = quick(game.method.turns["large"].round), game.state
+def test_a_ring_that_is_full_goes_on(game, play):
+    state = game.state
     for number in range(5):
         state, metrics = play(state, game.teacher_variables, jax.random.key(number))
         assert state.memory.bank.count == min(number + 1, 3) * BATCH
