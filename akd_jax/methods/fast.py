@@ -10,29 +10,23 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.assembly import assemble
-from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
+from akd_jax.methods.match import Match
 from akd_jax.methods.players import moved
 from akd_jax.methods.renewal import renewal
-from akd_jax.methods.replay import empty_memory, replay_step
+from akd_jax.methods.replay import replayed
 from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
 from akd_jax.norm import norm
-from akd_jax.objectives import Objective, kl, where_agreed
-from akd_jax.steps import guarded, in_turn, repeat
-from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Turn, Variables
+from akd_jax.sharding import as_it_is
+from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
 
 
 def fast(
     *networks: Network,
     batch_size: int,
-    student_steps: int,
     synthesis_steps: int,
     classes: int,
     to_pixels: Callable[[Array], Array],
-    normalise: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
-    bank_capacity: int,
-    temperature: float,
     batch_norm_weight: float,
     batch_norm_memory: float,
     one_hot_weight: float,
@@ -43,25 +37,23 @@ def fast(
     inner_optimizer: optax.GradientTransformation,
     rounds: int,
     turns: Sequence[Sequence[str]] = (),
-    split: Callable[[Array], Array] = lambda batch: batch,
+    split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
-    """Rounds of one synthesis, then `student_steps` student steps on images of the bank.
+    """Rounds of one synthesis, then student steps on images of the bank (`replayed`).
 
     A synthesis starts from the generator, takes `synthesis_steps` steps with a copy of it and with latents that move
     too, keeps the batch of the lowest loss in the bank, and moves the generator by the sum of the copy's gradients
-    (first-order MAML). Its loss is that of `Terms`, with random classes, and minus the KL of students who agree. The
-    students' loss is KL at `temperature`.
-    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
+    (first-order MAML). Its loss is that of `Terms`, with random classes.
+    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
-    steps, anew, while the bank has them as they were drawn. bank_capacity: images.
+    steps, anew, while the bank has them as they were drawn.
     adversarial_from, reset_at: shares of the run, from which on the adversarial term counts, and at which the modules
     `first_layers` of the generator begin anew, with weights of N(0, 0.02^2) and no biases (1 for never).
     inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
-    rounds, turns, split, networks, common: as of `assemble`, but in one part; the teacher is not folded, for its batch
-    norms are read.
+    rounds, turns, split, networks, common: as of `replayed` and `assemble`.
     """
-    teacher, students, _ = networks
+    _, students, _ = networks
     in_all = rounds * len(turns or students)
 
     def synthesis(match: Match, outer: optax.GradientTransformation) -> Step:
@@ -93,37 +85,17 @@ def fast(
     def anew(generator: NetworkState, key: Array) -> NetworkState:
         return generator.replace(params=_renewed(generator.params, key, first_layers))
 
-    reset = renewal(anew, lambda played: played == round(reset_at * in_all))
-
-    def turn(
-        match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
-    ) -> Turn:
-        student = replay_step(
-            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
-        )
-        steps = {
-            GENERATOR_STEP: guarded(synthesis(match, of_generator), GENERATOR_STEP),
-            STUDENT_STEP: guarded(student, STUDENT_STEP),
-        }
-        return Turn(
-            round=in_turn(reset, steps[GENERATOR_STEP], repeat(steps[STUDENT_STEP], student_steps)),
-            steps=steps,
-            students=tuple(match.students),
-            teacher_queries=(synthesis_steps + student_steps) * batch_size,
-        )
-
-    decisive = where_agreed(kl(1.0))
-    return assemble(
+    return replayed(
         *networks,
-        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
-        turn=turn,
+        synthesis=synthesis,
+        syntheses=1,
+        shown=synthesis_steps * batch_size,
+        renewed=lambda match: renewal(anew, lambda played: played == round(reset_at * in_all)),
         batch_size=batch_size,
-        student_steps=student_steps,
+        augment=augment,
         rounds=rounds,
-        accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
         turns=turns,
         split=split,
-        memory=empty_memory(teacher, capacity=bank_capacity),
         **common,
     )
 

@@ -10,31 +10,24 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from akd_jax.methods.assembly import assemble
-from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match
+from akd_jax.methods.match import Match
 from akd_jax.methods.renewal import renewal
-from akd_jax.methods.replay import empty_memory, replay_step
+from akd_jax.methods.replay import replayed
 from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
 from akd_jax.norm import norm
-from akd_jax.objectives import Objective, kl, where_agreed
-from akd_jax.steps import guarded, in_turn, repeat
-from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Turn, Variables
+from akd_jax.sharding import as_it_is
+from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
 
 
 def nayer(
     *networks: Network,
-    batch_size: int,
-    student_steps: int,
     syntheses: int,
     synthesis_steps: int,
     classes: int,
     noise_layers: int,
     embeddings: Callable[[Variables], Array],
     to_pixels: Callable[[Array], Array],
-    normalise: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
-    bank_capacity: int,
-    temperature: float,
     batch_norm_weight: float,
     batch_norm_memory: float,
     one_hot_weight: float,
@@ -44,28 +37,26 @@ def nayer(
     generator_optimizer: Callable[[int], optax.GradientTransformation],
     rounds: int,
     turns: Sequence[Sequence[str]] = (),
-    split: Callable[[Array], Array] = lambda batch: batch,
+    split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
-    """Rounds of `syntheses` syntheses, then `student_steps` student steps on images of the bank.
+    """Rounds of `syntheses` syntheses, then student steps on images of the bank (`replayed`).
 
     A synthesis makes `noise_layers` images of each class: `synthesis_steps` steps with the generator and with as many
-    noisy layers, which are then forgotten; the batch of the lowest loss goes to the bank. Its loss is that of `Terms`,
-    with minus the KL of students who agree. The students' loss is KL at `temperature`.
+    noisy layers, which are then forgotten; the batch of the lowest loss goes to the bank. Its loss is that of `Terms`.
     embeddings: the teacher's variables -> [classes, D], what stands for the classes.
-    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them; normalise: back again.
+    to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
-    steps, anew, while the bank has them as they were drawn. bank_capacity: images.
+    steps, anew, while the bank has them as they were drawn.
     adversarial_from: share of the run, from which on the adversarial term counts. generator_life: rounds, after which
     the generator begins anew; 0 for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
-    rounds, turns, split, networks, common: as of `assemble`, but in one part; the teacher is not folded, for its batch
-    norms are read.
+    rounds, turns, split, networks, common: as of `replayed` and `assemble`.
     """
-    teacher, students, _ = networks
+    _, students, _ = networks
     in_all = rounds * len(turns or students)
     inner = generator_optimizer(synthesis_steps)
 
-    def synthesis(match: Match) -> Step:
+    def synthesis(match: Match, _: optax.GradientTransformation) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
             noise_key, steps_key = jax.random.split(key)
             meanings = standardised(embeddings(teacher_variables))
@@ -100,37 +91,17 @@ def nayer(
 
         return renewal(anew, lambda played: (played > 0) & (played % generator_life == 0))
 
-    def turn(match: Match, of_student: optax.GradientTransformation, _: optax.GradientTransformation) -> Turn:
-        student = replay_step(
-            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
-        )
-        steps = {
-            GENERATOR_STEP: guarded(synthesis(match), GENERATOR_STEP),
-            STUDENT_STEP: guarded(student, STUDENT_STEP),
-        }
-        renewed = [begun_anew(match)] if generator_life else []
-        return Turn(
-            round=in_turn(
-                *renewed, repeat(steps[GENERATOR_STEP], syntheses), repeat(steps[STUDENT_STEP], student_steps)
-            ),
-            steps=steps,
-            students=tuple(match.students),
-            teacher_queries=syntheses * synthesis_steps * noise_layers * classes + student_steps * batch_size,
-        )
-
-    decisive = where_agreed(kl(1.0))
-    return assemble(
+    return replayed(
         *networks,
-        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
-        turn=turn,
+        synthesis=synthesis,
+        syntheses=syntheses,
+        shown=synthesis_steps * noise_layers * classes,
+        renewed=begun_anew if generator_life else None,
+        augment=augment,
         generator_optimizer=lambda updates: optax.identity(),  # nothing outlives a synthesis
-        batch_size=batch_size,
-        student_steps=student_steps,
         rounds=rounds,
-        accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
         turns=turns,
         split=split,
-        memory=empty_memory(teacher, capacity=bank_capacity),
         **common,
     )
 

@@ -1,6 +1,6 @@
-"""Methods that keep what they synthesise: the memory with its bank, and the step of students who learn from it."""
+"""Methods that keep what they synthesise: the memory with its bank, students who learn from it, and their rounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,8 +10,12 @@ from flax import struct
 
 from akd_jax import bank
 from akd_jax.bank import Bank
-from akd_jax.methods.match import Match, learn
-from akd_jax.types import AKDState, Array, Network, Outputs, Step, Variables
+from akd_jax.methods.assembly import assemble
+from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match, learn
+from akd_jax.objectives import Objective, kl, where_agreed
+from akd_jax.sharding import as_it_is
+from akd_jax.steps import guarded, in_turn, repeat
+from akd_jax.types import AKDState, Array, Method, Network, Outputs, Step, Turn, Variables
 
 
 @struct.dataclass
@@ -64,3 +68,66 @@ def replay_step(
         return learn(match, state, images, target, optimizer=optimizer)
 
     return step
+
+
+def replayed(
+    teacher: Network,
+    students: Mapping[str, Network],
+    generator: Network,
+    *,
+    synthesis: Callable[[Match, optax.GradientTransformation], Step],
+    syntheses: int,
+    shown: int,
+    renewed: Callable[[Match], Step] | None,
+    batch_size: int,
+    student_steps: int,
+    temperature: float,
+    bank_capacity: int,
+    normalise: Callable[[Array], Array],
+    augment: Callable[[Array, Array], Array],
+    split: Callable[[Array], Array] = as_it_is,
+    **common: Any,
+) -> Method:
+    """The method whose rounds are `syntheses` syntheses, then `student_steps` student steps on images of the bank.
+
+    Students' loss is KL at `temperature`; what a synthesis may raise is KL where they agree with the teacher.
+    synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
+    shown in it. renewed: the match -> a step before them, None for none.
+    bank_capacity: images. normalise, augment: as of `replay_step`. split, batch_size, common: as of `assemble`, but in
+    one part; the teacher is not folded, for its batch norms are read.
+    """
+
+    def turn(
+        match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
+    ) -> Turn:
+        student = replay_step(
+            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
+        )
+        steps = {
+            GENERATOR_STEP: guarded(synthesis(match, of_generator), GENERATOR_STEP),
+            STUDENT_STEP: guarded(student, STUDENT_STEP),
+        }
+        before = [renewed(match)] if renewed else []
+        return Turn(
+            round=in_turn(
+                *before, repeat(steps[GENERATOR_STEP], syntheses), repeat(steps[STUDENT_STEP], student_steps)
+            ),
+            steps=steps,
+            students=tuple(match.students),
+            teacher_queries=syntheses * shown + student_steps * batch_size,
+        )
+
+    decisive = where_agreed(kl(1.0))
+    return assemble(
+        teacher,
+        students,
+        generator,
+        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
+        turn=turn,
+        batch_size=batch_size,
+        student_steps=student_steps,
+        accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
+        split=split,
+        memory=empty_memory(teacher, capacity=bank_capacity),
+        **common,
+    )
