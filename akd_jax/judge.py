@@ -107,7 +107,7 @@ def abstain(name: str, variables: Variables) -> dict[str, Measures]:
 
 
 def generator_judge(run: Run) -> GeneratorJudge:
-    """Draws with latents of its own, the same every time."""
+    """Draws with a key of its own, the same every time."""
     method, networks = run.experiment.method, run.experiment.students
 
     def measured(state, teacher_variables, sample_key):

@@ -132,7 +132,8 @@ class Method(NamedTuple):
 
     init: (key) -> AKDState.
     turns: name -> Turn. An epoch plays `rounds_per_epoch` rounds of every turn, in this order.
-    sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them; None where nothing draws any.
+    sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them, what students learn from; None where
+      nothing draws any.
     """
 
     init: Callable[[Array], AKDState]

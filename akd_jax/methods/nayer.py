@@ -124,7 +124,7 @@ def noisy_layers(key: Array, width: int, length: int, *, num: int) -> dict[str, 
 def through(layers: dict[str, Array], embeddings: Array) -> Array:
     """[classes, D] -> latents [num * classes, Z]: of every class by the first layer, then by the next.
 
-    Over sqrt(D), so that new layers make standard normal latents, as `Method.sample` draws them. NAYER does not divide;
+    Over sqrt(D), so that new layers make standard normal latents, as other methods draw them. NAYER does not divide;
     its generator's first batch norm does not tell the difference, and neither does Adam.
     """
     latents = jnp.einsum("cd,kdz->kcz", embeddings, layers["kernel"]) + layers["bias"][:, None]

@@ -90,6 +90,7 @@ def replayed(
 ) -> Method:
     """The method whose rounds are `syntheses` syntheses, then `student_steps` student steps on images of the bank.
 
+    Its samples are of the bank, as the generator, which is no more than a start for syntheses, draws none by itself.
     Students' loss is KL at `temperature`; what a synthesis may raise is KL where they agree with the teacher.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
     shown in it. renewed: the match -> a step before them, None for none.
@@ -117,8 +118,13 @@ def replayed(
             teacher_queries=syntheses * shown + student_steps * batch_size,
         )
 
+    def sample(state: AKDState, key: Array, *, num: int) -> Array:
+        """Of the bank; black ones while it is empty."""
+        pixels, _ = bank.sample(state.memory.bank, key, num=num)
+        return normalise(pixels)
+
     decisive = where_agreed(kl(1.0))
-    return assemble(
+    method = assemble(
         teacher,
         students,
         generator,
@@ -131,3 +137,4 @@ def replayed(
         memory=empty_memory(teacher, capacity=bank_capacity),
         **common,
     )
+    return method._replace(sample=sample)

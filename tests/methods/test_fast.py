@@ -142,6 +142,14 @@ def test_students_learn_from_the_bank_alone(game):
     assert first["student_loss"]["large"] != dark["student_loss"]["large"]
 
 
+def test_samples_are_of_the_bank(game):
+    """Of what is in it, as networks see it; the generator draws none."""
+    grey = game.state.memory.bank.replace(images=game.state.memory.bank.images.at[0].set(51), count=jnp.int32(1))
+    state = game.state.replace(memory=game.state.memory.replace(bank=grey))
+    images = game.method.sample(state, jax.random.key(0), num=3)
+    np.testing.assert_allclose(images, np.full((3, 8, 8, 1), (0.2 - MEAN[0]) / STD[0]), rtol=1e-6)
+
+
 def test_a_ring_that_is_full_goes_on(game, play):
     state = game.state
     for number in range(5):
