@@ -42,9 +42,11 @@ def draw(run: Run, now: Progress, recorder: Recorder) -> None:
 
 
 def evaluation_due(run: Run, now: Progress) -> bool:
-    """After every so many epochs, and at the end; once, but for an end that forced settings put where none was."""
+    """After every so many epochs, but for those in which no student moves, and at the end; once, but for an end that
+    forced settings put where none was.
+    """
     epoch, rest = divmod(now.round, run.schedule.rounds_in_epoch)
-    at_an_end = epoch > 0 and not rest and epoch % run.config.evaluation.every_epochs == 0
+    at_an_end = epoch > run.schedule.filling and not rest and epoch % run.config.evaluation.every_epochs == 0
     if now.round == run.schedule.rounds:
         return now.evaluated != now.round or now.ending is None
     return now.evaluated != now.round and at_an_end

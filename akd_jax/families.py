@@ -39,14 +39,15 @@ class Family(NamedTuple):
     settings: (config, scene) -> its own arguments, from that group; may raise InputError.
     draws: whether it plays with a generator; a family without learns from labelled images.
     reads_statistics: whether it goes by the teacher's batch norms, which then must not be folded away.
-    accumulates: whether its steps can play a batch in parts.
+    keeps: whether it keeps the images it makes, the best of several whole batches, in a bank: such batches are not
+    played in parts, and students may sit out while it is filled.
     """
 
     group: str
     settings: Callable[[Config, Scene], dict[str, Any]]
     draws: bool = True
     reads_statistics: bool = False
-    accumulates: bool = True
+    keeps: bool = False
 
 
 def family_of(config: Config) -> Family:
@@ -59,13 +60,20 @@ def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
     """All arguments of the family's methods but the networks, and where batches lie. Raises InputError."""
     turns = [config.students] if config.schedule.students == "joint" else [(name,) for name in config.students]
     common = {"batch_size": config.batch_size, "turns": turns}
-    if family.accumulates:
+    filling = config.schedule.filling
+    if not family.keeps:
         common["accumulate"] = config.accumulate
-    elif config.accumulate > 1:
-        raise InputError(
-            f"accumulate={config.accumulate}: must be 1 with method={config.method}, which keeps the best of several "
-            "whole batches"
-        )
+        if filling:
+            raise InputError(
+                f"schedule.filling={filling}: must be 0 with method={config.method}, which keeps no images"
+            )
+    else:
+        common["filling"] = filling * config.schedule.rounds_per_epoch
+        if config.accumulate > 1:
+            raise InputError(
+                f"accumulate={config.accumulate}: must be 1 with method={config.method}, which keeps the best of "
+                "several whole batches"
+            )
     if family.draws:
         common |= {
             "student_optimizer": partial(_sgd, config.student_optimizer),
@@ -195,8 +203,8 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     zskt: Family("zskt", _zskt),
     dafl: Family("dafl", _dafl),
     dfq: Family("dfq", _dfq, reads_statistics=True),
-    fast: Family("fast", _fast, reads_statistics=True, accumulates=False),
-    nayer: Family("nayer", _nayer, reads_statistics=True, accumulates=False),
+    fast: Family("fast", _fast, reads_statistics=True, keeps=True),
+    nayer: Family("nayer", _nayer, reads_statistics=True, keeps=True),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

@@ -89,7 +89,7 @@ def _lead(config: Config, members: Sequence[Member], directory: Path, *, force: 
     introduce(runs[0])
     if dry_run:
         states = [run.placement.everywhere(state) for run, state in zip(runs, states, strict=True)]
-        announce_cost(runs, max(_compiled(runs, turn, states).memory for turn in runs[0].schedule.turns), after=0)
+        announce_cost(runs, max(_compiled(runs, turn, states).memory for turn in runs[0].schedule.kinds), after=0)
         return
     alone = sweep_directory.alone(config.name, members, directory) if sweep else workdir.alone(directory)
     with signals.awaited() as request, alone:
@@ -153,7 +153,7 @@ def _play(seats: Sequence[Seat], directory: Path, request: signals.Request) -> N
     report_teacher(lead, judges)
     programs: dict[str, Program] = {}
     over = all(is_over(seat.run, seat.now) for seat in seats)
-    for turn in schedule.turns if not over and seats[0].now.round < schedule.rounds else ():
+    for turn in schedule.kinds if not over and seats[0].now.round < schedule.rounds else ():
         give_way(seats)
         programs[turn] = _compiled(runs, turn, [seat.now.state for seat in seats])
     give_way(seats)

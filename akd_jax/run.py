@@ -16,7 +16,7 @@ from akd_jax.schedule import Schedule, rounds_by_turn
 from akd_jax.sharding import Placement
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
-from akd_jax.types import AKDState, Array, Lessons, Method, Variables
+from akd_jax.types import FILLING, AKDState, Array, Lessons, Method, Variables
 
 
 class Keys(NamedTuple):
@@ -90,7 +90,7 @@ def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDSta
         given = Lessons(images, labels, keys.order, teacher_variables)
     state = starting_from(initial_state(experiment, keys.players), starts)
     turns = experiment.method.turns
-    times = config.schedule
+    times, in_epochs = config.schedule, tuple(name for name in turns if name != FILLING)
     run = Run(
         config=config,
         directory=directory,
@@ -100,7 +100,7 @@ def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDSta
         given=placement.everywhere(given),
         teacher_variables=teacher_variables,
         experiment=experiment,
-        schedule=Schedule(tuple(turns), times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch),
+        schedule=Schedule(in_epochs, times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch, times.filling),
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
         flops={name: count_flops(turn.round, state, given, keys.game) for name, turn in turns.items()},

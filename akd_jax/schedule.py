@@ -1,12 +1,15 @@
 """When each player moves: rounds in dispatches, dispatches in epochs.
 
-An epoch plays `rounds_per_epoch` rounds of every turn in order. A dispatch is a run of rounds of one turn
+An epoch plays `rounds_per_epoch` rounds of every turn in order, and the first epochs may play as many of one turn that
+stands for all, FILLING. A dispatch is a run of rounds of one turn
 that is one call of a compiled program; between dispatches the host may write, evaluate and save.
 """
 
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from akd_jax.types import FILLING
 
 DISPATCH_SECONDS = 10.0
 """What a dispatch should take at most. The host cannot answer a signal while one runs, and whoever stops a run waits
@@ -15,12 +18,20 @@ What the host does in between takes milliseconds, so longer ones would gain noth
 
 
 class Schedule(NamedTuple):
-    """turns: their names in order. rounds_per_epoch: of each turn. rounds_per_dispatch: at most; 0 for what fits."""
+    """turns: their names in order, but FILLING. rounds_per_epoch: of each turn. rounds_per_dispatch: at most; 0 for
+    what fits. filling: epochs of FILLING instead, before the others.
+    """
 
     turns: tuple[str, ...]
     epochs: int
     rounds_per_epoch: int
     rounds_per_dispatch: int
+    filling: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of all turns that are ever played."""
+        return (*((FILLING,) if self.filling else ()), *self.turns)
 
     @property
     def rounds_in_epoch(self) -> int:
@@ -54,9 +65,10 @@ def next_dispatch(schedule: Schedule, start: int, paces: Mapping[str, float]) ->
     """
     turns, per_epoch = schedule.turns, schedule.rounds_per_epoch
     played, after = divmod(start, per_epoch)
-    turn = turns[played % len(turns)]
+    epoch = played // len(turns)
+    turn = FILLING if epoch < schedule.filling else turns[played % len(turns)]
     rounds = schedule.rounds_per_dispatch or fitting(paces.get(turn, math.inf), per_epoch)
-    return Dispatch(turn, played // len(turns), start, min(rounds, per_epoch - after))
+    return Dispatch(turn, epoch, start, min(rounds, per_epoch - after))
 
 
 def fitting(seconds_per_round: float, rounds_per_epoch: int) -> int:
@@ -70,7 +82,8 @@ def fitting(seconds_per_round: float, rounds_per_epoch: int) -> int:
 def rounds_by_turn(schedule: Schedule, played: int) -> dict[str, int]:
     """How many of a run's first `played` rounds were each turn's."""
     turns, per_epoch = schedule.turns, schedule.rounds_per_epoch
-    blocks, rest = divmod(played, per_epoch)
+    filled = min(played, schedule.filling * schedule.rounds_in_epoch)
+    blocks, rest = divmod(played - filled, per_epoch)
     counts = {turn: per_epoch * len(range(i, blocks, len(turns))) for i, turn in enumerate(turns)}
     counts[turns[blocks % len(turns)]] += rest
-    return counts
+    return counts | ({FILLING: filled} if schedule.filling else {})

@@ -114,11 +114,14 @@ these and the positions [B] in them of its batch.
 """
 
 
+FILLING = "filling"
+
+
 class Turn(NamedTuple):
     """A kind of round.
 
-    round: Step. steps: those that it is made of, by name. students: names of those it trains. teacher_queries: how many
-    images the teacher is shown in it.
+    round: Step. steps: those that it is made of, by name. students: names of those that take part. teacher_queries: how
+    many images the teacher is shown in it.
     """
 
     round: Step
@@ -131,7 +134,8 @@ class Method(NamedTuple):
     """A way of playing the game.
 
     init: (key) -> AKDState.
-    turns: name -> Turn. An epoch plays `rounds_per_epoch` rounds of every turn, in this order.
+    turns: name -> Turn. An epoch plays `rounds_per_epoch` rounds of every turn, in this order. A turn called FILLING
+      takes the place of all others in the epochs in which no student moves.
     sample: (state, key, *, num) -> images [num, H, W, C] as the networks see them, what students learn from; None where
       nothing draws any.
     """

@@ -5,8 +5,7 @@ python scripts/train.py --config configs/nayer.py:wrn    WRN-40-2 -> WRN-16-2
     Need teacher/resnet34_8x_cifar100.pth or teacher/wrn40_2_cifar100.pth, and a GPU. Not yet run at full size.
     Reported for 300 epochs of WRN-40-2 -> WRN-16-2, best epoch on test, read from a figure: 71.72 %, with a teacher of
     75.83 %. There classes are embeddings of their names by CLIP: --config.nayer.embeddings=FILE.npy; here they are the
-    rows of the teacher's last layer, which needs no model but the teacher. There the first 20 epochs only fill the
-    bank, five times as fast; here the students learn from the first on.
+    rows of the teacher's last layer, which needs no model but the teacher.
 """
 
 from typing import Any
@@ -26,7 +25,7 @@ def wrn() -> dict[str, Any]:
 
 
 def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
-    """320 epochs of two syntheses of 400 images and 400 student steps of 512; the bank forgets none."""
+    """20 epochs of ten syntheses of 400 images, 300 of two and 400 student steps of 512; the bank forgets none."""
     return {
         "name": name,
         "method": "nayer",
@@ -49,6 +48,7 @@ def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
         "generator": {"name": "generator_sigmoid", "latents": 1000, "width": 64},
         "nayer": {
             "syntheses": 2,
+            "filling_syntheses": 10,
             "synthesis_steps": 40,
             "noise_layers": 4,
             "generator_life": 10,
@@ -60,11 +60,11 @@ def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
             "one_hot_weight": 0.5,
             "adversarial_weight": 1.33,
             "adversarial_from": 20 / 320,
-            "bank_capacity": 320 * 2 * 400,
+            "bank_capacity": (20 * 10 + 300 * 2) * 400,
             "crop": 4,
             "flip": True,
         },
-        "schedule": {"epochs": 320, "rounds_per_epoch": 1},
+        "schedule": {"epochs": 320, "rounds_per_epoch": 1, "filling": 20},
         "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 1},
     }
 

@@ -124,6 +124,8 @@ def test_wrong_type(key, value):
         ("schedule__epochs", -1),
         ("schedule__rounds_per_epoch", 0),
         ("schedule__rounds_per_dispatch", -1),
+        ("schedule__filling", -1),
+        ("schedule__filling", 100),
         ("schedule__save_minutes", -1.0),
         ("schedule__save_minutes", math.nan),
         ("schedule__max_skipped", 0),

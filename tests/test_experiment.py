@@ -10,7 +10,7 @@ import pytest
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import build, draws
-from akd_jax.families import FAMILIES, Scene
+from akd_jax.families import FAMILIES, Scene, arguments
 from akd_jax.methods import METHODS
 from akd_jax.models import make_classifier
 from akd_jax.task import Task
@@ -33,9 +33,13 @@ def task_of(settings):
     return Task(10, 1, settings.teacher.mean, settings.teacher.std)
 
 
+def scene_of(settings):
+    return Scene(task_of(settings), taught=True, examples=400)
+
+
 def settings_of(method, **changes):
     settings = config(**changes)
-    return FAMILIES[METHODS[method]].settings(settings, Scene(task_of(settings), taught=True, examples=400))
+    return FAMILIES[METHODS[method]].settings(settings, scene_of(settings))
 
 
 def test_every_family_is_in_the_table():
@@ -147,6 +151,15 @@ def test_methods_that_keep_whole_batches_play_none_in_parts(method):
     settings = config(method=method, accumulate=2)
     with pytest.raises(InputError, match=f"^accumulate=2: must be 1 with method={method}, which keeps the best of "):
         build(settings, task_of(settings), teacher=settings.teacher.arch)
+
+
+def test_students_sit_out_where_there_is_a_bank_to_be_filled():
+    """And their schedule is of the other rounds; where there is none, they cannot."""
+    schedule = {"epochs": 8, "rounds_per_epoch": 3, "filling": 2}
+    with pytest.raises(InputError, match=r"^schedule\.filling=2: must be 0 with method=akd, which keeps no images"):
+        arguments(config(schedule=schedule), FAMILIES[METHODS["akd"]], scene_of(config()))
+    settings = config(method="fast", schedule=schedule)
+    assert arguments(settings, FAMILIES[METHODS["fast"]], scene_of(settings))["filling"] == 6
 
 
 def test_devices_that_cannot_share_a_synthesis():

@@ -64,9 +64,18 @@ def test_a_dispatch_ends_well_before_a_signal_has_to_be_answered():
         assert fitting(seconds, 100) * seconds <= DISPATCH_SECONDS <= 30 / 2
 
 
+def test_epochs_in_which_students_sit_out_come_first():
+    """With as many rounds, and none of another turn."""
+    schedule = Schedule(("a", "b"), epochs=3, rounds_per_epoch=2, rounds_per_dispatch=2, filling=1)
+    plan = [tuple(dispatch) for dispatch in dispatches(schedule)]
+    assert plan[:4] == [("filling", 0, 0, 2), ("filling", 0, 2, 2), ("a", 1, 4, 2), ("b", 1, 6, 2)]
+    assert schedule.kinds == ("filling", "a", "b") and schedule.rounds == 12
+
+
+@pytest.mark.parametrize("filling", [0, 1])
 @pytest.mark.parametrize("played", range(19))
-def test_rounds_by_turn_counts_what_the_plan_plays(played):
-    schedule = Schedule(("a", "b", "c"), epochs=2, rounds_per_epoch=3, rounds_per_dispatch=1)
+def test_rounds_by_turn_counts_what_the_plan_plays(played, filling):
+    schedule = Schedule(("a", "b", "c"), epochs=2, rounds_per_epoch=3, rounds_per_dispatch=1, filling=filling)
     turns = [dispatch.turn for dispatch in dispatches(schedule)][:played]
-    wanted = {turn: turns.count(turn) for turn in "abc"}
+    wanted = {turn: turns.count(turn) for turn in schedule.kinds}
     assert rounds_by_turn(schedule, played) == wanted

@@ -69,7 +69,7 @@ def config_of(method, student_steps):
         adversarial=AdversarialConfig(**steps),
         zskt=ZsktConfig(**steps),
         dfq=DfqConfig(**steps),
-        nayer=NayerConfig(**steps, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
+        nayer=NayerConfig(**steps, filling_syntheses=3, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
         fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 

@@ -9,6 +9,8 @@ from akd_jax.config.checks import check, check_counts, check_finite
 class ScheduleConfig:
     """An epoch is `rounds_per_epoch` rounds of every turn.
 
+    filling: epochs, the first, in which no student moves, nor is measured: for methods that keep the images they make,
+      which fill their banks meanwhile. The schedule of the students' rate is of the other epochs.
     rounds_per_dispatch: at most, in one call of the compiled program, between which a run can be stopped; 0, the
       default, for as many as take 10 seconds, as measured. The numbers are the same either way.
     students: "alternating", a turn for each; or "joint", one turn in which all learn from the same images.
@@ -21,6 +23,7 @@ class ScheduleConfig:
 
     epochs: int = 100
     rounds_per_epoch: int = 100
+    filling: int = 0
     rounds_per_dispatch: int = 0
     students: str = "alternating"
     patience: int = 0
@@ -31,6 +34,8 @@ class ScheduleConfig:
         check_finite(self, 0, "save_minutes")
         for key in ("epochs", "patience", "rounds_per_dispatch"):
             check(key, getattr(self, key), getattr(self, key) >= 0, "a whole number, at least 0")
+        enough = 0 <= self.filling < max(self.epochs, 1)
+        check("filling", self.filling, enough, f"a whole number, at least 0 and below epochs, {self.epochs}")
         check("students", self.students, self.students in ("alternating", "joint"), "alternating or joint")
         check_counts(self, "rounds_per_epoch", "max_skipped")
 

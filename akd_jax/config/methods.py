@@ -138,14 +138,16 @@ class FastConfig:
 class NayerConfig:
     """NAYER's own settings, with its numbers for 100 classes.
 
-    syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class; generator_optimizer's rate
-    runs over the steps of one. generator_life: rounds, after which the generator begins anew; 0 for never.
+    syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class, but filling_syntheses in a
+    round of the epochs of schedule.filling; generator_optimizer's rate runs over the steps of one. generator_life:
+    rounds, after which the generator begins anew; 0 for never.
     student_steps: in a round, after its syntheses. embeddings: what stands for the classes: "classifier", the teacher's
     own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, on every host, [classes, D] numbers,
     such as of their names by a model of language. Others as of FastConfig.
     """
 
     syntheses: int = 2
+    filling_syntheses: int = 10
     synthesis_steps: int = 40
     noise_layers: int = 4
     generator_life: int = 10
@@ -162,7 +164,8 @@ class NayerConfig:
     flip: bool = True
 
     def __post_init__(self):
-        check_counts(self, "syntheses", "synthesis_steps", "noise_layers", "student_steps", "bank_capacity")
+        check_counts(self, "syntheses", "filling_syntheses", "synthesis_steps", "noise_layers")
+        check_counts(self, "student_steps", "bank_capacity")
         check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
         check("generator_life", self.generator_life, self.generator_life >= 0, "a whole number, at least 0")
         _check_crop(self)

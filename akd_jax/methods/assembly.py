@@ -12,7 +12,7 @@ from akd_jax.methods.match import Match
 from akd_jax.methods.players import new_player
 from akd_jax.objectives import Objective
 from akd_jax.sharding import as_it_is
-from akd_jax.types import AKDState, Array, Method, Network, Turn
+from akd_jax.types import FILLING, AKDState, Array, Method, Network, Turn
 
 SizedOptimizer = Callable[[int], optax.GradientTransformation]
 """(updates in the whole run) -> an optimizer whose schedule is that long."""
@@ -41,6 +41,8 @@ def assemble(
     rounds: int,
     accumulate: int = 1,
     turns: Sequence[Sequence[str]] = (),
+    filling: int = 0,
+    fill: TurnOf | None = None,
     split: Callable[[Array], Array] = as_it_is,
     memory: Callable[[jax.ShapeDtypeStruct], Any] = no_memory,
 ) -> Method:
@@ -51,11 +53,13 @@ def assemble(
     accumulate: in how many parts a step plays its batch (`accumulated`), a divisor of batch_size: a turn's match draws
       a part, its optimizers move at the last, and its steps are to be made of so many.
     turns: the students of each turn, which learn from the same images; none stands for a turn for each student.
+    filling: rounds of each turn, the first, in which all students sit out: their schedules are of the others. In these
+      a turn FILLING is played, as `fill` makes it of the match of all.
     split: what every batch of latents goes through, which may divide it among devices (`sharding.Placement`).
     memory: the shape of what the generator draws [B, H, W, C] -> the method's memory at the start.
     """
     turns = turns or [(name,) for name in students]
-    of_student = of_mean(student_optimizer(rounds * student_steps), accumulate)
+    of_student = of_mean(student_optimizer((rounds - filling) * student_steps), accumulate)
     of_generator = of_mean(generator_optimizer(rounds * len(turns)), accumulate)
 
     def draw(key: Array) -> Array:
@@ -83,6 +87,7 @@ def assemble(
         """Images drawn with the generator's running statistics."""
         return generator.apply(state.generator.variables, sample_latents(key, num=num), train=False)[0]
 
-    return Method(
-        init, {"+".join(names): turn(match.among(names), of_student, of_generator) for names in turns}, sample
-    )
+    played = {"+".join(names): turn(match.among(names), of_student, of_generator) for names in turns}
+    if filling:
+        played[FILLING] = fill(match, of_student, of_generator)
+    return Method(init, played, sample)

@@ -1,6 +1,7 @@
 """Methods that keep what they synthesise: the memory with its bank, students who learn from it, and their rounds."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -78,6 +79,7 @@ def replayed(
     synthesis: Callable[[Match, optax.GradientTransformation], Step],
     syntheses: int,
     shown: int,
+    filling_syntheses: int = 1,
     renewed: Callable[[Match], Step] | None,
     batch_size: int,
     student_steps: int,
@@ -93,29 +95,37 @@ def replayed(
     Its samples are of the bank, as the generator, which is no more than a start for syntheses, draws none by itself.
     Students' loss is KL at `temperature`; what a synthesis may raise is KL where they agree with the teacher.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
-    shown in it. renewed: the match -> a step before them, None for none.
-    bank_capacity: images. normalise, augment: as of `replay_step`. split, batch_size, common: as of `assemble`, but in
-    one part; the teacher is not folded, for its batch norms are read.
+    shown in it. filling_syntheses: in a round in which students sit out, instead. renewed: the match -> a step before
+    them, None for none. bank_capacity: images. normalise, augment: as of `replay_step`.
+    split, batch_size, common: as of `assemble`, but in one part; the teacher is not folded, for its batch norms are
+    read.
     """
+
+    def fill(
+        match: Match, _: optax.GradientTransformation, of_generator: optax.GradientTransformation, *, times: int
+    ) -> Turn:
+        step = guarded(synthesis(match, of_generator), GENERATOR_STEP)
+        before = [renewed(match)] if renewed else []
+        return Turn(
+            round=in_turn(*before, repeat(step, times)),
+            steps={GENERATOR_STEP: step},
+            students=tuple(match.students),
+            teacher_queries=times * shown,
+        )
 
     def turn(
         match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
     ) -> Turn:
-        student = replay_step(
-            match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split
+        filled = fill(match, of_student, of_generator, times=syntheses)
+        student = guarded(
+            replay_step(match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split),
+            STUDENT_STEP,
         )
-        steps = {
-            GENERATOR_STEP: guarded(synthesis(match, of_generator), GENERATOR_STEP),
-            STUDENT_STEP: guarded(student, STUDENT_STEP),
-        }
-        before = [renewed(match)] if renewed else []
         return Turn(
-            round=in_turn(
-                *before, repeat(steps[GENERATOR_STEP], syntheses), repeat(steps[STUDENT_STEP], student_steps)
-            ),
-            steps=steps,
-            students=tuple(match.students),
-            teacher_queries=syntheses * shown + student_steps * batch_size,
+            round=in_turn(filled.round, repeat(student, student_steps)),
+            steps={**filled.steps, STUDENT_STEP: student},
+            students=filled.students,
+            teacher_queries=filled.teacher_queries + student_steps * batch_size,
         )
 
     def sample(state: AKDState, key: Array, *, num: int) -> Array:
@@ -130,6 +140,7 @@ def replayed(
         generator,
         objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
         turn=turn,
+        fill=partial(fill, times=filling_syntheses),
         batch_size=batch_size,
         student_steps=student_steps,
         accumulate=1,  # the batch of the lowest loss is kept, and a part is not one

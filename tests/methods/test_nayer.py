@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import CLASSES, LATENTS, equal, make_game, moved_images, moves, quick
+from tiny_game import CLASSES, LATENTS, equal, make_game, make_method, moved_images, moves, quick
 
 from akd_jax.methods.nayer import noisy_layers, standardised, through
 from akd_jax.objectives import kl
@@ -110,6 +110,28 @@ def test_the_generator_begins_anew_every_so_many_rounds(game, round):
         state, _ = round(game.state.replace(step=jnp.int32(number)), game.teacher_variables, jax.random.key(7))
         after = state.generator.params["l1_0"]["kernel"]
         assert (jnp.abs(after - before).max() > 0.05) == (number in (3, 6))
+
+
+def test_students_sit_out_while_the_bank_is_filled(game):
+    """Faster than it is later; their schedule is of the rounds that they play."""
+    updates = []
+
+    def optimizer(number):
+        updates.append(number)
+        return optax.sgd(0.1)
+
+    networks = game.teacher, game.students, game.generator
+    method = make_method("nayer", 2, networks, filling=4, student_optimizer=optimizer)
+    assert updates == [(10 - 4) * 2]
+    filling, others = method.turns["filling"], [turn for name, turn in method.turns.items() if name != "filling"]
+    assert filling.students == ("large", "small") and filling.steps.keys() == {"generator_step"}
+    assert filling.teacher_queries == 3 * STEPS * MADE < others[0].teacher_queries
+    state, metrics = quick(filling.round)(game.state, game.teacher_variables, jax.random.key(0))
+    assert equal(state.students, game.state.students) and not equal(state.generator, game.state.generator)
+    assert (
+        state.memory.bank.position == (3 * MADE) % 25 and metrics["generator_step_faults"]["generator_loss"].size == 3
+    )
+    assert "student_loss" not in metrics
 
 
 def test_every_synthesis_of_a_round_has_noise_of_its_own(game, round):
