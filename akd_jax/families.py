@@ -216,16 +216,18 @@ def _counts(weight: float | Array) -> bool:
 
 
 def _sgd(config: SgdConfig, updates: int):
-    return optimizers.sgd(
+    optimizer = optimizers.sgd(
         _rate(config, updates),
         momentum=config.momentum,
         weight_decay=config.weight_decay,
         nesterov=config.nesterov,
     )
+    return optimizers.clipped(optimizer, config.clip)
 
 
 def _adam(config: AdamConfig, updates: int):
-    return optimizers.adam(_rate(config, updates), beta1=config.beta1, beta2=config.beta2)
+    optimizer = optimizers.adam(_rate(config, updates), beta1=config.beta1, beta2=config.beta2)
+    return optimizers.clipped(optimizer, config.clip)
 
 
 def _rate(config: RateConfig, updates: int):

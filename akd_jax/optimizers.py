@@ -47,6 +47,14 @@ def adam(rate: optax.Schedule, *, beta1: float = 0.9, beta2: float = 0.999) -> o
     return optax.adam(rate, b1=beta1, b2=beta2)
 
 
+def clipped(optimizer: optax.GradientTransformation, norm: float) -> optax.GradientTransformation:
+    """The optimizer of gradients that are shortened to this global norm where theirs is larger; 0 for any norm.
+
+    torch.nn.utils.clip_grad_norm_.
+    """
+    return optax.chain(optax.clip_by_global_norm(norm), optimizer) if norm else optimizer
+
+
 def by_name(optimizers: Mapping[str, optax.GradientTransformation]) -> optax.GradientTransformation:
     """One optimizer for a dict of trees, each of which has its own."""
     return optax.partition(optimizers, {name: name for name in optimizers})

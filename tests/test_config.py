@@ -118,6 +118,8 @@ def test_wrong_type(key, value):
         ("student_optimizer__milestones", [0.5, 1.0]),
         ("student_optimizer__momentum", 1.0),
         ("student_optimizer__momentum", -0.1),
+        ("student_optimizer__clip", -1.0),
+        ("generator_optimizer__clip", math.inf),
         ("generator_optimizer__beta1", math.nan),
         ("generator_optimizer__beta2", 1.0),
         ("generator_optimizer__schedule", "linear"),

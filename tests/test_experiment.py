@@ -153,6 +153,17 @@ def test_methods_that_keep_whole_batches_play_none_in_parts(method):
         build(settings, task_of(settings), teacher=settings.teacher.arch)
 
 
+@pytest.mark.parametrize("player", ["student_optimizer", "generator_optimizer"])
+def test_a_clip_is_of_one_players_gradients(player):
+    settings = config(**{player: akd.get_config("digits")[player].to_dict() | {"clip": 1e-3}})
+    told = arguments(settings, FAMILIES[METHODS["akd"]], scene_of(settings))
+    for name in ("student_optimizer", "generator_optimizer"):
+        optimizer, gradients = told[name](1), jnp.ones(4)
+        _, state = optimizer.update(gradients, optimizer.init(gradients), jnp.zeros(4))
+        largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(state) if jnp.ndim(leaf))
+        assert (largest < 1e-3) == (name == player)
+
+
 def test_students_sit_out_where_there_is_a_bank_to_be_filled():
     """And their schedule is of the other rounds; where there is none, they cannot."""
     schedule = {"epochs": 8, "rounds_per_epoch": 3, "filling": 2}

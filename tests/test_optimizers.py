@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from akd_jax.optimizers import adam, learning_rate, sgd
+from akd_jax.optimizers import adam, clipped, learning_rate, sgd
 
 
 def two_steps(optimizer, gradients=(1.0, 0.5), start=2.0):
@@ -32,6 +32,16 @@ def test_adam():
         parameter -= 0.01 * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)) ** 0.5 + 1e-8)
     rate = learning_rate(0.01, schedule="constant", steps=2)
     assert two_steps(adam(rate)) == pytest.approx(parameter, rel=1e-6)
+
+
+@pytest.mark.parametrize(("largest", "wanted"), [(0, (3.0, 4.0)), (1.0, (0.6, 0.8)), (6.0, (3.0, 4.0))])
+def test_gradients_are_shortened_all_together(largest, wanted):
+    optimizer = clipped(sgd(lambda count: 1.0, momentum=0.0, weight_decay=0.0), largest)
+    parameters = {"one": jnp.float32(0), "other": jnp.float32(0)}
+    updates, _ = optimizer.update(
+        {"one": jnp.float32(3), "other": jnp.float32(4)}, optimizer.init(parameters), parameters
+    )
+    assert (-float(updates["one"]), -float(updates["other"])) == pytest.approx(wanted)
 
 
 def test_nesterovs_momentum_looks_ahead():

@@ -44,7 +44,8 @@ class AdversarialConfig:
 
 @dataclass(frozen=True)
 class ZsktConfig:
-    """ZSKT's own settings, with its numbers.
+    """ZSKT's own settings, with its numbers, among which are not those of the optimizers: there students have Adam of
+    rate 2e-3, and gradients of both players are clipped to a norm of 5 (`clip` of either optimizer); here SGD.
 
     temperature: of KL. attention_weight: in the students' loss, of attention transfer. student_steps: in a round, after
     its one generator step and on its images. student_statistics: of BATCH_STATS, how students take part in that step.

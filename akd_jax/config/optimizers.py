@@ -10,6 +10,7 @@ class RateConfig:
     """learning_rate: its peak. schedule: "constant"; "cosine" down to `final` times the peak at the run's end; or
     "multistep", a tenth from each of `milestones` on, which are shares of the run.
     warmup: share of the run in which the rate first rises from 0 in a line; the schedule has what is left.
+    clip: the largest norm of a gradient, of all parameters together; longer ones are shortened to it; 0 for any.
     """
 
     learning_rate: float
@@ -17,9 +18,10 @@ class RateConfig:
     final: float = 0.0
     milestones: tuple[float, ...] = ()
     warmup: float = 0.0
+    clip: float = 0.0
 
     def __post_init__(self):
-        check_finite(self, 0, "learning_rate", "final")
+        check_finite(self, 0, "learning_rate", "final", "clip")
         check("warmup", self.warmup, 0 <= self.warmup < 1, "a share of the run, in [0, 1)")
         names = ("constant", "cosine", "multistep")
         check("schedule", self.schedule, self.schedule in names, f"one of {', '.join(names)}")
