@@ -32,7 +32,8 @@ def dfq(
     """Rounds of one generator step, then `student_steps` student steps on fresh images.
 
     The students' loss is KL; the generator's is -KL, with batch-norm statistics, one-hot and balance as weighted. The
-    generator is in training mode throughout.
+    generator's batch norms go by the batch throughout, also in the student steps, as in CMI's library, and their
+    running statistics move with each.
     student_statistics: of BATCH_STATS, how the students take part in the generator's step.
     networks, common, batch_size, accumulate: as of `assemble`; the teacher is not folded, for its batch norms are read.
     """
