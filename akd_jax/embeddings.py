@@ -1,11 +1,9 @@
 """What stands for the classes of a teacher, as numbers."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from akd_jax.errors import InputError
 from akd_jax.models import class_rows
@@ -14,27 +12,31 @@ from akd_jax.types import Array, Variables
 Embeddings = Callable[[Variables], Array]
 """The teacher's variables -> [classes, D]."""
 
-BUILT_IN: dict[str, Callable[[int, int], Embeddings]] = {
-    "classifier": lambda classes, seed: class_rows,
-    "one_hot": lambda classes, seed: lambda teacher: jnp.eye(classes),
-    "orthonormal": lambda classes, seed: lambda teacher: jax.random.orthogonal(jax.random.key(seed), classes),
+
+def _fixed(rows: Array) -> Embeddings:
+    """The same, whatever the teacher."""
+    return lambda teacher: rows
+
+
+def _orthonormal(classes: int) -> Array:
+    """[classes, classes], rows at right angles, at random but always the same."""
+    with jax.ensure_compile_time_eval():  # numbers, also where a program is traced that has them
+        return jax.random.orthogonal(jax.random.key(0), classes)
+
+
+BUILT_IN: dict[str, Callable[[int], Embeddings]] = {
+    "classifier": lambda classes: class_rows,
+    "one_hot": lambda classes: _fixed(jnp.eye(classes)),
+    "orthonormal": lambda classes: _fixed(_orthonormal(classes)),
 }
-"""name -> (classes, seed) -> Embeddings."""
+"""name -> (classes) -> Embeddings."""
 
 
-def of_classes(source: str, classes: int, *, seed: int) -> Embeddings:
-    """source: a name of BUILT_IN, or the path of an .npy file with a row of numbers a class.
-
-    Raises InputError for a file that is not there or does not fit.
-    """
+def of_classes(source: str, classes: int, rows: Array | None = None) -> Embeddings:
+    """source: a name of BUILT_IN, or of whatever these rows [classes, D] come from. Raises InputError."""
     if source in BUILT_IN:
-        return BUILT_IN[source](classes, seed)
-    if not source.endswith(".npy"):
-        raise InputError(f"{source!r}: unknown; give one of {', '.join(BUILT_IN)}, or the path of an .npy file")
-    try:
-        rows = np.load(Path(source), allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{source}: cannot be read as an .npy file ({error})") from None
-    if rows.ndim != 2 or len(rows) != classes or rows.dtype.kind != "f" or not np.isfinite(rows).all():
-        raise InputError(f"{source}: {rows.dtype} {list(rows.shape)}; give finite floating numbers [{classes}, D]")
-    return lambda teacher: jnp.asarray(rows, jnp.float32)
+        return BUILT_IN[source](classes)
+    given = 0 if rows is None else len(rows)
+    if given != classes:
+        raise InputError(f"{source}: embeddings of {given} classes; give those of the teacher's {classes}")
+    return _fixed(jnp.asarray(rows))

@@ -33,11 +33,17 @@ class Experiment(NamedTuple):
 
 
 def build(
-    config: Config, task: Task, *, teacher: str | None, examples: int = 0, placement: Placement = ALONE
+    config: Config,
+    task: Task,
+    *,
+    teacher: str | None,
+    examples: int = 0,
+    embeddings: Array | None = None,
+    placement: Placement = ALONE,
 ) -> Experiment:
     """teacher: its architecture, None for no teacher. examples: how many labelled images there are to learn from.
 
-    placement: of what is played.
+    embeddings: as of `Scene`. placement: of what is played.
     Raises InputError for a name that is in no table, and for settings that do not go together.
     """
     family = family_of(config)
@@ -57,7 +63,8 @@ def build(
         own = config.generator
         check_name("generator.name", own.name, GENERATORS)
         generator = GENERATORS[own.name](size, task.channels, own.width, mean=task.mean, std=task.std, dtype=dtype)
-    method = method_of(config, frozen, networks, generator, task=task, examples=examples, placement=placement)
+    scene = Scene(task, taught=teacher is not None, examples=examples, embeddings=embeddings)
+    method = method_of(config, frozen, networks, generator, scene=scene, placement=placement)
     # Rounds are traced once, though their operations are counted and their programs compiled.
     turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}
     method = method._replace(turns=turns)
@@ -75,17 +82,15 @@ def method_of(
     students: Mapping[str, Network],
     generator: Network | None,
     *,
-    task: Task,
-    examples: int = 0,
+    scene: Scene,
     placement: Placement = ALONE,
 ) -> Method:
-    """The config's method, played by these networks; examples: for one that learns from labelled images.
+    """The config's method, played by these networks.
 
     Raises InputError for settings that do not go together.
     """
     family = family_of(config)
     networks = (teacher, students, generator) if family.draws else (teacher, students)
-    scene = Scene(task, taught=teacher is not None, examples=examples)
     return METHODS[config.method](*networks, split=placement.split, **arguments(config, family, scene))
 
 

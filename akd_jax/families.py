@@ -26,11 +26,16 @@ from akd_jax.types import Array, Method
 
 
 class Scene(NamedTuple):
-    """What a method is played on. taught: whether there is a teacher. examples: how many labelled images there are."""
+    """What a method is played on.
 
-    task: Task | None
+    taught: whether there is a teacher. examples: how many labelled images there are. embeddings: [classes, D] from a
+    file, None where the settings name none.
+    """
+
+    task: Task
     taught: bool
     examples: int
+    embeddings: Array | None = None
 
 
 class Family(NamedTuple):
@@ -151,7 +156,7 @@ def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
     return {
         **_replay(dict(vars(own)), scene),
         "classes": classes,
-        "embeddings": embeddings.of_classes(own.embeddings, classes, seed=config.seed),
+        "embeddings": embeddings.of_classes(own.embeddings, classes, scene.embeddings),
     }
 
 

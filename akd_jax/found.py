@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akd_jax import compilation, data, lessons, sharding, teacher_files, tensorboard, workdir
+from akd_jax import compilation, data, embeddings_file, lessons, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
 from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.data import Images, Splits
+from akd_jax.embeddings_file import Embedded
 from akd_jax.errors import DataMissing, InputError
 from akd_jax.experiment import Experiment, build, draws
+from akd_jax.families import family_of
 from akd_jax.lessons import LessonsInfo
 from akd_jax.sharding import Placement
 from akd_jax.task import Task
@@ -32,6 +34,7 @@ class Facts(NamedTuple):
 
     options: of its programs. teacher, variables: its record and its arrays; None and () where it has none. lessons,
     images: the record of the labelled images that it learns from, and these; None where it learns from none.
+    embeddings: of classes, from a file; None where the settings name none.
     """
 
     options: Options
@@ -39,6 +42,7 @@ class Facts(NamedTuple):
     variables: Any
     lessons: LessonsInfo | None
     images: Images | None
+    embeddings: Embedded | None = None
 
     @property
     def task(self) -> Task:
@@ -47,7 +51,7 @@ class Facts(NamedTuple):
     @property
     def digests(self) -> dict[str, str]:
         """See `digests_of`."""
-        return digests_of(self.teacher, self.lessons)
+        return digests_of(self.teacher, self.lessons, self.embeddings)
 
 
 class Found(NamedTuple):
@@ -75,7 +79,8 @@ def read(config: Config, directory: Path, *, force: bool, fetch: bool, others: S
     learns = not draws(config)
     teacher, variables = (None, ()) if learns and not config.teacher.path else teacher_files.load(config.teacher)
     images = lessons.load(config, teacher and teacher.task, fetch=fetch) if learns else (None, None)
-    facts = Facts(options, teacher, variables, *images)
+    embedded = embeddings_file.load(config.nayer.embeddings) if family_of(config).group == "nayer" else None
+    facts = Facts(options, teacher, variables, *images, embedded)
     experiment = _build(config, facts, placement)
     workdir.check(directory, config, facts.digests, force=force)
     begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
@@ -93,7 +98,8 @@ def _build(config: Config, facts: Facts, placement: Placement) -> Experiment:
     """Raises InputError for settings that do not go together."""
     architecture = facts.teacher and facts.teacher.arch
     examples = facts.lessons.images if facts.lessons else 0
-    return build(config, facts.task, teacher=architecture, examples=examples, placement=placement)
+    rows = facts.embeddings and facts.embeddings.rows
+    return build(config, facts.task, teacher=architecture, examples=examples, embeddings=rows, placement=placement)
 
 
 def _placement(config: Config) -> Placement:
@@ -104,9 +110,9 @@ def _placement(config: Config) -> Placement:
         raise InputError(f"mesh.data={config.mesh.data}: {error}") from None
 
 
-def digests_of(teacher: TeacherInfo | None, images: LessonsInfo | None) -> dict[str, str]:
+def digests_of(teacher: TeacherInfo | None, images: LessonsInfo | None, embeddings: Embedded | None) -> dict[str, str]:
     """Of what a run is given and its checkpoints do not hold, by the file of its directory that records it."""
-    records = {workdir.TEACHER: teacher, workdir.LESSONS: images}
+    records = {workdir.TEACHER: teacher, workdir.LESSONS: images, workdir.EMBEDDINGS: embeddings}
     return {file: record.digest for file, record in records.items() if record}
 
 

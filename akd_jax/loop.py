@@ -12,6 +12,7 @@ from tqdm import tqdm
 from akd_jax import (
     compilation,
     dispatch,
+    embeddings_file,
     files,
     hosts,
     lessons,
@@ -132,6 +133,8 @@ def _write_down(run: Run) -> None:
         teacher_files.write_info(run.directory, run.teacher_info)
     if run.lessons_info:
         lessons.write_info(run.directory, run.lessons_info)
+    if run.embeddings:
+        embeddings_file.write(run.directory, run.embeddings)
 
 
 def _compiled(runs: Sequence[Run], turn: str, states: Sequence[AKDState]) -> Program:

@@ -7,7 +7,9 @@ import jax
 
 from akd_jax.compilation import Options
 from akd_jax.config import Config
+from akd_jax.embeddings_file import Embedded
 from akd_jax.experiment import Experiment, draws, initial_state, method_of, starting_from
+from akd_jax.families import Scene
 from akd_jax.flops import count_flops
 from akd_jax.found import Found, Held, digests_of
 from akd_jax.lessons import LessonsInfo
@@ -34,8 +36,9 @@ class Run(NamedTuple):
     """A run that can begin or go on: what does not change while it is played.
 
     task: what its networks see and say. teacher_info: None where it has no teacher. lessons_info: of the images that it
-    learns from, None where it learns from none. given: what its rounds are given (see `Step`), where `placement` wants
-    it, as game_key is; teacher_variables: those among it, on one device, as the experiment's frozen teacher takes them.
+    learns from, None where it learns from none. embeddings: of classes, from a file, None where there is none.
+    given: what its rounds are given (see `Step`), where `placement` wants it, as game_key is; teacher_variables: those
+    among it, on one device, as the experiment's frozen teacher takes them.
     flops: turn -> floating-point operations of one round. parameters: student -> how many. options: of its programs.
     member: its name in a sweep, "" by itself. in_step: how many runs are played in step, it among them.
     """
@@ -45,6 +48,7 @@ class Run(NamedTuple):
     task: Task
     teacher_info: TeacherInfo | None
     lessons_info: LessonsInfo | None
+    embeddings: Embedded | None
     given: Any
     teacher_variables: Variables
     experiment: Experiment
@@ -67,7 +71,7 @@ class Run(NamedTuple):
     @property
     def digests(self) -> dict[str, str]:
         """See `digests_of`."""
-        return digests_of(self.teacher_info, self.lessons_info)
+        return digests_of(self.teacher_info, self.lessons_info, self.embeddings)
 
     def flops_in(self, rounds: int) -> int:
         """Floating-point operations of the run's first `rounds` rounds."""
@@ -97,6 +101,7 @@ def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDSta
         task=facts.task,
         teacher_info=facts.teacher,
         lessons_info=facts.lessons,
+        embeddings=facts.embeddings,
         given=placement.everywhere(given),
         teacher_variables=teacher_variables,
         experiment=experiment,
@@ -115,7 +120,9 @@ def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDSta
 def method_with(run: Run, config: Config) -> Method:
     """The method of these settings, played by the run's networks."""
     nets = run.experiment
-    return method_of(config, nets.teacher, nets.students, nets.generator, task=run.task, examples=run.examples)
+    rows = run.embeddings and run.embeddings.rows
+    scene = Scene(run.task, taught=nets.teacher is not None, examples=run.examples, embeddings=rows)
+    return method_of(config, nets.teacher, nets.students, nets.generator, scene=scene)
 
 
 def keys_of(config: Config) -> Keys:

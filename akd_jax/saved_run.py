@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 
-from akd_jax import files, lessons, progress, teacher_files, workdir
+from akd_jax import embeddings_file, files, lessons, progress, teacher_files, workdir
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
@@ -51,7 +51,9 @@ def read(directory: Path) -> SavedRun:
     """Raises InputError where there is no run, or none with a checkpoint; SavedStateError where all are damaged."""
     config, task, info = describe(directory)
     examples = 0 if draws(config) else lessons.read_info(directory).images
-    experiment = build(config, task, teacher=info and info.arch, examples=examples)
+    embedded = embeddings_file.read(directory)
+    rows = embedded and embedded.rows
+    experiment = build(config, task, teacher=info and info.arch, examples=examples, embeddings=rows)
     like = progress.fresh(initial_state(experiment, jax.random.key(0)))
     saved, _ = progress.newest(directory / workdir.CHECKPOINTS, like)
     if saved is None:

@@ -105,8 +105,6 @@ def _check_playable(config: Config) -> None:
     ):
         if value != wanted:
             raise ConfigError(f"{key}={value!r}: must be {str(wanted).lower()} in a sweep, {since}")
-    if config.num_seeds > 1 and family_of(config).group == "nayer" and config.nayer.embeddings == "orthonormal":
-        raise ConfigError("nayer.embeddings='orthonormal': must be another with several seeds, all of one program")
 
 
 def _axis(text: str) -> tuple[str, tuple[float, ...]]:

@@ -15,7 +15,8 @@ from akd_jax.config_dict import differences, from_dict, to_dict
 from akd_jax.errors import InputError, warn
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
-TEACHER, LESSONS, CURVES, SUMMARY = "teacher.json", "lessons.json", "curves.png", "summary.json"
+TEACHER, LESSONS, EMBEDDINGS = "teacher.json", "lessons.json", "embeddings.json"
+CURVES, SUMMARY = "curves.png", "summary.json"
 CHECKPOINTS, SAMPLES, TENSORBOARD, PROFILE = "checkpoints", "samples", "tensorboard", "profile"
 DAMAGED, LOCK = "checkpoints_damaged", ".lock"
 SWEEP = "sweep.json"  # in the directory of a sweep, which has one of a run for each of its members
@@ -46,7 +47,11 @@ FREE_TO_CHANGE = (
     "mesh.",  # sums over a batch round differently, and are the same sums
 )
 EPOCHS = "schedule.epochs"
-GIVEN = {TEACHER: "the teacher's digest", LESSONS: "the training images' digest"}
+GIVEN = {
+    TEACHER: "the teacher's digest",
+    LESSONS: "the training images' digest",
+    EMBEDDINGS: "the embeddings' digest",
+}
 """Files that say what a run's checkpoints belong to -> what it is called."""
 
 

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from akd_jax.experiment import method_of
+from akd_jax.families import Scene
 from akd_jax.models import MODELS
 from akd_jax.models.network import classifier, image_generator, resize_inputs
 from akd_jax.types import Array, Network
@@ -111,6 +112,6 @@ def plain(table: Table) -> Table:
     teacher = network(config.teacher.arch, teacher_size(config))
     students = {name: network(name, None) for name in config.students}
     generator = image_generator(Generator(config.image_size, images.shape[-1], config.generator.width, dtype))
-    method = method_of(config, teacher, students, generator, task=task_of(config))
+    method = method_of(config, teacher, students, generator, scene=Scene(task_of(config), taught=True, examples=0))
     experiment = table.experiment._replace(teacher=teacher, students=students, generator=generator, method=method)
     return table._replace(experiment=experiment, teacher_variables=table.loaded)

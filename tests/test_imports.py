@@ -27,7 +27,7 @@ ARROWS = {
     "steps": "norm platforms types",
     "sharding": "types",
     "methods": "bank norm objectives priors sharding steps types",
-    "schedule": "",
+    "schedule": "types",
     "optimizers": "",
     "evaluate": "types",
     "collapse": "types",
@@ -55,6 +55,7 @@ ARROWS = {
     "memory": "config errors sweep",
     "hosts": "config config_dict errors",
     "embeddings": "errors models types",
+    "embeddings_file": "digest embeddings errors files workdir",
     "families": "augmentation config embeddings errors methods models objectives optimizers pixels task types",
     "experiment": "compilation config families methods models sharding task types",
     "metrics": "errors files",
@@ -69,14 +70,16 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "found": "checkpoint compilation config data errors experiment lessons sharding task teacher teacher_files "
-    "tensorboard types workdir",
-    "run": "compilation config experiment flops found lessons models schedule sharding task teacher types",
+    "found": "checkpoint compilation config data embeddings_file errors experiment families lessons sharding task "
+    "teacher teacher_files tensorboard types workdir",
+    "run": "compilation config embeddings_file experiment families flops found lessons models schedule sharding task "
+    "teacher types",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax chips progress run",
     "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
-    "saved_run": "config config_dict errors experiment files lessons progress task teacher teacher_files workdir",
+    "saved_run": "config config_dict embeddings_file errors experiment files lessons progress task teacher "
+    "teacher_files workdir",
     "briefing": "config judge progress run summary sweep sweep_results",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
@@ -87,9 +90,9 @@ ARROWS = {
     "resumption": "checkpoint conclusion errors files metrics progress run workdir",
     "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
     "follower": "config dispatch found hosts run schedule signals types",
-    "loop": "briefing compilation conclusion config config_dict dispatch errors files follower hosts judge lessons "
-    "memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files trace types "
-    "workdir",
+    "loop": "briefing compilation conclusion config config_dict dispatch embeddings_file errors files follower hosts "
+    "judge lessons memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files "
+    "trace types workdir",
     "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "spread",

@@ -94,10 +94,6 @@ def test_everything_that_can_be_swept_is_a_number_of_the_settings(key):
         ({"num_seeds": 2, "seed": 2**32 - 1}, "seed=4294967296: must be in 0 ... 2**32 - 1"),
         ({"num_seeds": 2, "schedule.patience": 3}, "schedule.patience=3: must be 0 in a sweep"),
         ({"sweep": (RATES,), "collapse.stop": True}, "collapse.stop=True: must be false in a sweep"),
-        (
-            {"num_seeds": 2, "method": "nayer", "nayer.embeddings": "orthonormal"},
-            "nayer.embeddings='orthonormal': must be another with several seeds",
-        ),
         ({"num_seeds": 2, "debug_nans": True}, "debug_nans=True: must be false in a sweep"),
     ],
 )

@@ -143,7 +143,7 @@ class NayerConfig:
     round of the epochs of schedule.filling; generator_optimizer's rate runs over the steps of one. generator_life:
     rounds, after which the generator begins anew; 0 for never.
     student_steps: in a round, after its syntheses. embeddings: what stands for the classes: "classifier", the teacher's
-    own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, on every host, [classes, D] numbers,
+    own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, [classes, D] numbers,
     such as of their names by a model of language. Others as of FastConfig.
     """
 
