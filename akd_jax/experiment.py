@@ -62,18 +62,15 @@ def build(
     if family.draws:
         own = config.generator
         check_name("generator.name", own.name, GENERATORS)
-        generator = GENERATORS[own.name](size, task.channels, own.width, mean=task.mean, std=task.std, dtype=dtype)
+        generator = GENERATORS[own.name].network(
+            size, task.channels, own.width, mean=task.mean, std=task.std, dtype=dtype
+        )
     scene = Scene(task, taught=teacher is not None, examples=examples, embeddings=embeddings)
     method = method_of(config, frozen, networks, generator, scene=scene, placement=placement)
     # Rounds are traced once, though their operations are counted and their programs compiled.
     turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}
     method = method._replace(turns=turns)
     return Experiment(frozen, freeze, networks, generator, method)
-
-
-def draws(config: Config) -> bool:
-    """Whether the method plays with a generator; one without learns from labelled images. Raises InputError."""
-    return family_of(config).draws
 
 
 def method_of(

@@ -18,7 +18,7 @@ from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
-from akd_jax.models import FIRST_LAYERS
+from akd_jax.models import GENERATORS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.pixels import brightness, from_pixels, normalised, to_pixels
 from akd_jax.task import Task
@@ -59,6 +59,11 @@ def family_of(config: Config) -> Family:
     """Raises InputError."""
     check_name("method", config.method, METHODS)
     return FAMILIES[METHODS[config.method]]
+
+
+def draws(config: Config) -> bool:
+    """Whether the method plays with a generator; one without learns from labelled images. Raises InputError."""
+    return family_of(config).draws
 
 
 def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
     return {
         **_replay(own, scene),
         "classes": scene.task.classes,
-        "first_layers": FIRST_LAYERS[config.generator.name],
+        "first_layers": GENERATORS[config.generator.name].first_layers,
         "inner_optimizer": optimizers.by_name(inner),
     }
 

@@ -12,8 +12,8 @@ from akd_jax.config import Config
 from akd_jax.data import Images, Splits
 from akd_jax.embeddings_file import Embedded
 from akd_jax.errors import DataMissing, InputError
-from akd_jax.experiment import Experiment, build, draws
-from akd_jax.families import family_of
+from akd_jax.experiment import Experiment, build
+from akd_jax.families import draws, family_of
 from akd_jax.lessons import LessonsInfo
 from akd_jax.sharding import Placement
 from akd_jax.task import Task

@@ -8,8 +8,8 @@ import jax
 from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.embeddings_file import Embedded
-from akd_jax.experiment import Experiment, draws, initial_state, method_of, starting_from
-from akd_jax.families import Scene
+from akd_jax.experiment import Experiment, initial_state, method_of, starting_from
+from akd_jax.families import Scene, draws
 from akd_jax.flops import count_flops
 from akd_jax.found import Found, Held, digests_of
 from akd_jax.lessons import LessonsInfo

@@ -9,7 +9,8 @@ from akd_jax import embeddings_file, files, lessons, progress, teacher_files, wo
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
-from akd_jax.experiment import Experiment, build, draws, initial_state
+from akd_jax.experiment import Experiment, build, initial_state
+from akd_jax.families import draws
 from akd_jax.progress import Progress
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo

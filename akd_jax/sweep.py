@@ -6,16 +6,12 @@ from typing import NamedTuple
 
 from akd_jax.config import Config, ConfigError
 from akd_jax.config_dict import from_dict, to_dict
-from akd_jax.families import family_of
+from akd_jax.families import draws, family_of
 from akd_jax.objectives import TEMPERED
 
 
 def _always(config: Config) -> bool:
     return True
-
-
-def _draws(config: Config) -> bool:
-    return family_of(config).draws
 
 
 def _has(group: str) -> Callable[[Config], bool]:
@@ -30,10 +26,10 @@ SWEEPABLE: dict[str, Callable[[Config], bool]] = {
     "student_optimizer.final": lambda config: config.student_optimizer.schedule == "cosine",
     "student_optimizer.momentum": _always,
     "student_optimizer.weight_decay": _always,
-    "generator_optimizer.learning_rate": _draws,
-    "generator_optimizer.final": lambda config: _draws(config) and config.generator_optimizer.schedule == "cosine",
-    "generator_optimizer.beta1": _draws,
-    "generator_optimizer.beta2": _draws,
+    "generator_optimizer.learning_rate": draws,
+    "generator_optimizer.final": lambda config: draws(config) and config.generator_optimizer.schedule == "cosine",
+    "generator_optimizer.beta1": draws,
+    "generator_optimizer.beta2": draws,
     "adversarial.temperature": lambda config: _plays(config) and config.adversarial.objective in TEMPERED,
     "adversarial.diversity_weight": _plays,
     "supervised.label_smoothing": _learns,

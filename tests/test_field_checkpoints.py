@@ -92,7 +92,7 @@ def test_logits(arch, tmp_path):
 
 def test_generator():
     module = scramble(GeneratorA(100), random()).eval()
-    network = GENERATORS["generator_a"](32, 3, 64)
+    network = GENERATORS["generator_a"].network(32, 3, 64)
     latents = torch.randn(2, 100, generator=random())
     expected = network.init(jnp.zeros(2, jnp.uint32), jnp.asarray(latents.numpy()))
     variables = to_variables(arrays(module), expected, "dfad")

@@ -78,7 +78,7 @@ ARROWS = {
     "summary": "akd_jax chips progress run",
     "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
-    "saved_run": "config config_dict embeddings_file errors experiment files lessons progress task teacher "
+    "saved_run": "config config_dict embeddings_file errors experiment families files lessons progress task teacher "
     "teacher_files workdir",
     "briefing": "config judge progress run summary sweep sweep_results",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",

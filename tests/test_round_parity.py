@@ -42,7 +42,7 @@ def play(dtype, *, batch, student_steps, adam_updates=0):
     networks = {
         "teacher": make_classifier("resnet34", 100, image_size=32),
         "students": {"student": make_classifier("resnet18_8x", 100, image_size=32)},
-        "generator": GENERATORS["generator_a"](32, 3, 64),
+        "generator": GENERATORS["generator_a"].network(32, 3, 64),
     }
     optimizers = {
         "student_optimizer": sgd(learning_rate(0.01, schedule="constant", steps=1), momentum=0.9, weight_decay=5e-4),

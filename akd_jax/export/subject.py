@@ -106,7 +106,7 @@ def of_generator(directory: Path) -> Subject:
     if not saved.experiment.generator:
         raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
     config, task, own = saved.config, saved.task, saved.config.generator
-    network = GENERATORS[own.name](config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
+    network = GENERATORS[own.name].network(config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
     variables = saved.progress.state.generator.variables
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
     facts = _facts(

@@ -17,7 +17,7 @@ from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
 from akd_jax.types import Network
 
-__all__ = ["FIRST_LAYERS", "GENERATORS", "MODELS", "Model", "class_rows", "make_classifier", "parameter_count"]
+__all__ = ["GENERATORS", "MODELS", "Generator", "Model", "class_rows", "make_classifier", "parameter_count"]
 
 
 class Model(NamedTuple):
@@ -98,14 +98,19 @@ def _generator_sigmoid(size: int, channels: int, width: int, *, mean=(0.0,), std
     return normalised_images(image_generator(SigmoidGenerator(size, channels, width, dtype=dtype)), mean, std)
 
 
-GENERATORS: dict[str, Callable[..., Network]] = {
-    "generator_a": _generator_a,
-    "generator_sigmoid": _generator_sigmoid,
+class Generator(NamedTuple):
+    """A generator of the table.
+
+    network: (size, channels, width, *, mean=(0,), std=(1,), dtype=None) -> Network from latents [B, Z] to images. mean,
+    std: the teacher's, one a channel or one for all.
+    first_layers: the modules of its linear layer and of the batch norm after it.
+    """
+
+    network: Callable[..., Network]
+    first_layers: tuple[str, str]
+
+
+GENERATORS: dict[str, Generator] = {
+    "generator_a": Generator(_generator_a, ("l1_0", "conv_blocks0_0")),
+    "generator_sigmoid": Generator(_generator_sigmoid, ("l1_0", "conv_blocks_0")),
 }
-"""name -> (size, channels, width, *, mean=(0,), std=(1,), dtype=None) -> Network from latents [B, Z] to images.
-
-mean, std: the teacher's, one a channel or one for all.
-"""
-
-FIRST_LAYERS = {"generator_a": ("l1_0", "conv_blocks0_0"), "generator_sigmoid": ("l1_0", "conv_blocks_0")}
-"""Generator -> the modules of its linear layer and of the batch norm after it."""

@@ -17,7 +17,7 @@ from akd_jax.types import Variables
 def shapes(name):
     """The shapes of a network's arrays."""
     if name in GENERATORS:
-        return jax.eval_shape(GENERATORS[name](16, 3, 4).init, jax.random.key(0), jnp.zeros((1, 8)))
+        return jax.eval_shape(GENERATORS[name].network(16, 3, 4).init, jax.random.key(0), jnp.zeros((1, 8)))
     return variable_shapes(name, 10, 3)
 
 

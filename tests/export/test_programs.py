@@ -102,7 +102,7 @@ def test_stablehlo(name):
 def test_every_network_of_the_project(name):
     pytest.importorskip("flatbuffers")
     generates = name in GENERATORS
-    network = GENERATORS[name](32, 3, 64) if generates else make_classifier(name, 10, image_size=32)
+    network = GENERATORS[name].network(32, 3, 64) if generates else make_classifier(name, 10, image_size=32)
     inputs, wanted, functions = both_ways(network, (2, 100) if generates else (2, 32, 32, 3))
     for function in functions:
         assert close(run_onnx(to_onnx(function, inputs), inputs), wanted, 1e-5)

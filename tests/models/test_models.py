@@ -38,7 +38,7 @@ def test_sizes_of_he_et_al(name, size):
 
 @pytest.mark.parametrize(("latents", "size"), [(100, 1_051_139), (256, 2_329_091)])
 def test_sizes_of_the_generator(latents, size):
-    network = GENERATORS["generator_a"](32, 3, 64)
+    network = GENERATORS["generator_a"].network(32, 3, 64)
     assert parameter_count(abstract(network, jax.ShapeDtypeStruct((2, latents), jnp.float32))) == size
 
 
@@ -88,7 +88,7 @@ def test_pixels_are_normalised_before_the_network():
 
 
 def test_generated_images_have_mean_0_and_variance_1_in_training():
-    network = GENERATORS["generator_a"](16, 3, 8)
+    network = GENERATORS["generator_a"].network(16, 3, 8)
     latents = jax.random.normal(jax.random.key(1), (32, 10))
     variables = network.init(jax.random.key(0), latents)
     images, _ = network.apply(variables, latents, train=True)

@@ -116,7 +116,7 @@ def test_generator(name, kind, train):
     module = scramble(kind(100).double(), random).train(train)
     latents = torch.randn(4, 100, generator=random, dtype=torch.float64)
     with jax.enable_x64(True):
-        network = GENERATORS[name](32, 3, 64)
+        network = GENERATORS[name].network(32, 3, 64)
         inputs = jnp.asarray(latents.numpy())
         variables = variables_of(module, network, inputs)
         with torch.no_grad():
