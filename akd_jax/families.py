@@ -131,7 +131,7 @@ def _dfq(config: Config, scene: Scene) -> dict[str, Any]:
 
 def _fast(config: Config, scene: Scene) -> dict[str, Any]:
     own, outer = dict(vars(config.fast)), config.generator_optimizer
-    rates = {"params": own.pop("generator_rate"), "latents": own.pop("latents_rate")}
+    rates = {"params": outer.learning_rate, "latents": own.pop("latents_rate")}
     inner = {
         name: optimizers.adam(
             optimizers.learning_rate(rate, schedule="constant", steps=1), beta1=outer.beta1, beta2=outer.beta2
@@ -143,6 +143,7 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
         "classes": scene.task.classes,
         "first_layers": GENERATORS[config.generator.name].first_layers,
         "inner_optimizer": optimizers.by_name(inner),
+        "generator_optimizer": partial(_adam, outer, times=own["synthesis_steps"]),
     }
 
 
@@ -235,8 +236,10 @@ def _sgd(config: SgdConfig, updates: int):
     return optimizers.clipped(optimizer, config.clip)
 
 
-def _adam(config: AdamConfig, updates: int):
-    optimizer = optimizers.adam(_rate(config, updates), beta1=config.beta1, beta2=config.beta2)
+def _adam(config: AdamConfig, updates: int, *, times: int = 1):
+    """times: what its rate is multiplied with."""
+    rate = _rate(config, updates)
+    optimizer = optimizers.adam(lambda update: times * rate(update), beta1=config.beta1, beta2=config.beta2)
     return optimizers.clipped(optimizer, config.clip)
 
 

@@ -5,6 +5,7 @@ import math
 import akd
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from akd_jax.config_dict import from_dict
@@ -123,6 +124,38 @@ def test_what_fast_is_told_of_the_teacher():
     images = told["normalise"](pixels)
     assert jnp.abs(told["augment"](jax.random.key(0), images) - images).max() < 1e-6
     assert images.max() == pytest.approx((1 - mean[0]) / std[0]) and (told["to_pixels"](images) == pixels).all()
+
+
+def test_fasts_generator_moves_as_far_as_its_copies_do_together():
+    """Adam's first step is as long as its rate: the generator's, and those of a copy and of its latents."""
+    settings = config(
+        method="fast",
+        generator_optimizer={"learning_rate": 2e-3, "beta1": 0.5},
+        fast={"synthesis_steps": 7, "latents_rate": 0.03},
+    )
+    told, ones = arguments(settings, FAMILIES[METHODS["fast"]], scene_of(settings)), jnp.ones(3)
+
+    def first(optimizer, gradients):
+        return optimizer.update(gradients, optimizer.init(gradients), gradients)[0]
+
+    inner = first(told["inner_optimizer"], {"params": ones, "latents": ones})
+    wanted = (7 * 2e-3, 2e-3, 0.03)
+    for update, rate in zip((first(told["generator_optimizer"](5), ones), *inner.values()), wanted, strict=True):
+        np.testing.assert_allclose(update, -rate, rtol=1e-5)
+
+
+def test_what_nayer_is_told_of_its_optimizer():
+    """Its rate runs over the steps of one synthesis, and beta1 is the config's."""
+    settings = config(method="nayer", generator_optimizer={"learning_rate": 4e-3, "beta1": 0.5, "schedule": "cosine"})
+    optimizer = arguments(settings, FAMILIES[METHODS["nayer"]], scene_of(settings))["generator_optimizer"](10)
+    gradient, sizes = jnp.ones(1), []
+    state = optimizer.init(gradient)
+    for _ in range(11):
+        update, state = optimizer.update(gradient, state, gradient)
+        sizes.append(-float(update[0]))
+    assert (sizes[0], sizes[5], sizes[10]) == pytest.approx((4e-3, 2e-3, 0), abs=1e-6)
+    moments = optimizer.update(0 * gradient, optimizer.update(gradient, optimizer.init(gradient))[1])[1][0].mu
+    assert float(moments[0]) == pytest.approx(0.5 * 0.5)
 
 
 def test_black_comes_into_images_that_are_moved():

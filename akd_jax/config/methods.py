@@ -101,8 +101,8 @@ class DfqConfig:
 class FastConfig:
     """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
 
-    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_rate, and latents_rate of
-    the latents. generator_optimizer's rate, of what remains of them all, is synthesis_steps * generator_rate there.
+    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_optimizer's, and
+    latents_rate of the latents. The generator itself has synthesis_steps times the former, as its schedule has it.
     student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
     synthesis' loss. batch_norm_memory: share of earlier batches in its statistics. adversarial_from and reset_at:
     shares of the run, from which on the adversarial term counts and at which the generator's first layers begin anew
@@ -111,7 +111,6 @@ class FastConfig:
     """
 
     synthesis_steps: int = 5
-    generator_rate: float = 3e-3
     latents_rate: float = 0.01
     student_steps: int = 400
     temperature: float = 20.0
@@ -127,8 +126,7 @@ class FastConfig:
 
     def __post_init__(self):
         check_counts(self, "synthesis_steps", "student_steps", "bank_capacity")
-        check_finite(self, 0, "generator_rate", "latents_rate")
-        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        check_finite(self, 0, "latents_rate", "batch_norm_weight", "one_hot_weight", "adversarial_weight")
         _check_crop(self)
         for key in ("batch_norm_memory", "adversarial_from", "reset_at"):
             check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")

@@ -56,7 +56,7 @@ def written_out(descend, state, key, *, share, adversarial):
     labels = jax.random.randint(labels_key, (BATCH,), 0, CLASSES)
     latents, params = jax.random.normal(latents_key, (BATCH, LATENTS)), state.generator.params
     stats = state.generator.batch_stats
-    of_params, of_latents = optax.adam(3e-3, b1=0.5), optax.adam(0.01, b1=0.5)
+    of_params, of_latents = optax.adam(1e-3, b1=0.5), optax.adam(0.01, b1=0.5)
     params_state, latents_state = of_params.init(params), of_latents.init(latents)
     lowest, total, losses = np.inf, jax.tree.map(jnp.zeros_like, params), []
     for step_key in jax.random.split(steps_key, STEPS):
