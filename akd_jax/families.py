@@ -139,7 +139,7 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
         for name, rate in rates.items()
     }
     return {
-        **_replay(own, scene),
+        **_replay(config, own, scene, made=config.batch_size),
         "classes": scene.task.classes,
         "first_layers": GENERATORS[config.generator.name].first_layers,
         "inner_optimizer": optimizers.by_name(inner),
@@ -150,24 +150,26 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
 def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
     own, classes = config.nayer, scene.task.classes
     made = own.noise_layers * classes
-    if own.bank_capacity < made:
-        raise InputError(
-            f"nayer.bank_capacity={own.bank_capacity}: a synthesis makes {made} images, noise_layers of each class"
-        )
     if made % config.mesh.data:
         raise InputError(
             f"mesh.data={config.mesh.data}: must be a divisor of {made}, nayer.noise_layers images of each class in a "
             "synthesis, of which every device has its share"
         )
     return {
-        **_replay(dict(vars(own)), scene),
+        **_replay(config, dict(vars(own)), scene, made=made),
         "classes": classes,
         "embeddings": embeddings.of_classes(own.embeddings, classes, scene.embeddings),
     }
 
 
-def _replay(own: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    """A group of settings of which some say how images of a bank are seen: these as functions instead."""
+def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
+    """A group of settings of which some say how images of a bank are seen: these as functions instead.
+
+    made: images of one synthesis. Raises InputError for a bank that is too small for these.
+    """
+    if own["bank_capacity"] < made:
+        key = f"{family_of(config).group}.bank_capacity"
+        raise InputError(f"{key}={own['bank_capacity']}: must be at least {made}, the images of one synthesis")
     rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
     task = scene.task
     return rest | {

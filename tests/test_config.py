@@ -259,10 +259,3 @@ def test_differences_name_settings_that_one_side_lacks():
 def test_settings_of_a_method_are_checked(group, key, value):
     with pytest.raises(ConfigError, match=rf"^{group}\.{key}="):
         from_dict(settings(**{f"{group}__{key}": value}))
-
-
-def test_a_bank_holds_a_batch_where_there_is_one():
-    small = settings(batch_size=64, fast__bank_capacity=63)
-    assert from_dict(small).fast.bank_capacity == 63
-    with pytest.raises(ConfigError, match=r"^fast\.bank_capacity=63: must be at least batch_size, 64"):
-        from_dict(small | {"method": "fast"})

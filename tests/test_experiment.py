@@ -39,7 +39,7 @@ def scene_of(settings):
 
 
 def settings_of(method, **changes):
-    settings = config(**changes)
+    settings = config(**{"method": method} | changes)
     return FAMILIES[METHODS[method]].settings(settings, scene_of(settings))
 
 
@@ -156,6 +156,17 @@ def test_what_nayer_is_told_of_its_optimizer():
     assert (sizes[0], sizes[5], sizes[10]) == pytest.approx((4e-3, 2e-3, 0), abs=1e-6)
     moments = optimizer.update(0 * gradient, optimizer.update(gradient, optimizer.init(gradient))[1])[1][0].mu
     assert float(moments[0]) == pytest.approx(0.5 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "made"),
+    [("fast", {"batch_size": 64, "fast": {"bank_capacity": 63}}, 64), ("nayer", {"nayer": {"bank_capacity": 39}}, 40)],
+)
+def test_a_bank_holds_what_a_synthesis_makes(method, changes, made):
+    """A batch, or four images of each of ten classes; what is too small elsewhere does not matter."""
+    with pytest.raises(InputError, match=rf"^{method}\.bank_capacity={made - 1}: must be at least {made}, the images"):
+        settings_of(method, **changes)
+    settings_of("akd", **changes)
 
 
 def test_black_comes_into_images_that_are_moved():

@@ -99,8 +99,6 @@ class Config:
             len(self.student_weights) <= len(self.students),
             "no more paths than there are students",
         )
-        capacity, enough = self.fast.bank_capacity, self.method != "fast" or self.fast.bank_capacity >= self.batch_size
-        check("fast.bank_capacity", capacity, enough, f"at least batch_size, {self.batch_size}")
         patience = self.schedule.patience
         check("schedule.patience", patience, not patience or self.evaluation.data, "0 without evaluation.data")
 
