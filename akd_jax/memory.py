@@ -7,6 +7,7 @@ import jax
 
 from akd_jax.config import Config
 from akd_jax.errors import OutOfMemoryError
+from akd_jax.families import family_of
 from akd_jax.sweep import is_sweep
 
 
@@ -32,10 +33,15 @@ def _advice(config: Config) -> Iterator[str]:
         yield "or fewer members of the sweep in another --workdir"
     else:
         yield f"or a larger --config.mesh.data than {config.mesh.data}, where there are more devices"
-    yield (
-        f"or a larger --config.accumulate than {config.accumulate}, in another --workdir, since optimizers then keep "
-        "sums of gradients too"
-    )
+    family = family_of(config)
+    if family.keeps:
+        capacity = getattr(config, family.group).bank_capacity
+        yield f"or a smaller --config.{family.group}.bank_capacity than {capacity}, in another --workdir"
+    else:
+        yield (
+            f"or a larger --config.accumulate than {config.accumulate}, in another --workdir, since optimizers then "
+            "keep sums of gradients too"
+        )
     yield (
         f"or, if it happened while measuring, a smaller --config.evaluation.batch_size than "
         f"{config.evaluation.batch_size}"

@@ -52,7 +52,7 @@ ARROWS = {
     "optional": "",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
-    "memory": "config errors sweep",
+    "memory": "config errors families sweep",
     "hosts": "config config_dict errors",
     "embeddings": "errors models types",
     "embeddings_file": "digest embeddings errors files workdir",
