@@ -25,7 +25,8 @@ class Config:
       those left out begin afresh.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     accumulate: in how many parts a step plays its batch, whose mean gradient makes its update, for a batch that does
-      not fit into memory. Batch norms see the parts.
+      not fit into memory. Batch norms see the parts, and so do a generator's terms of whole batches: balance, diversity
+      and batch-norm statistics are each part's, and the mean of these is taken.
     dtype: of the networks' computation, "float32" or "bfloat16"; parameters and losses are float32 either way.
     samples: images in a sample grid, drawn every `sample_every_epochs` epochs, where those end with an evaluation, and
       at the end.
