@@ -9,13 +9,14 @@ import jax.numpy as jnp
 
 from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import Config
+from akd_jax.errors import InputError
 from akd_jax.families import Scene, arguments, check_name, family_of
 from akd_jax.methods import METHODS
 from akd_jax.models import GENERATORS, MODELS, make_classifier
 from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.sharding import ALONE, Placement
 from akd_jax.task import Task
-from akd_jax.types import AKDState, Array, Method, Network, Variables
+from akd_jax.types import AKDState, Array, Method, Network, Outputs, Variables
 
 
 class Experiment(NamedTuple):
@@ -58,6 +59,15 @@ def build(
         if not family.reads_statistics:
             images = jax.ShapeDtypeStruct((1, size, size, task.channels), jnp.float32)
             frozen, freeze = fold_batch_norms(frozen, images)
+    if frozen and family.compares_stages:
+        images = jax.ShapeDtypeStruct((1, size, size, task.channels), jnp.float32)
+        wanted = _stages(frozen, images)
+        for name, network in networks.items():
+            if not wanted & (found := _stages(network, images)):
+                raise InputError(
+                    f"students: {name} has stages of {_sides(found)} and the teacher, {teacher}, of {_sides(wanted)} "
+                    f"pixels; method={config.method} compares those of one size"
+                )
     generator = None
     if family.draws:
         own = config.generator
@@ -71,6 +81,19 @@ def build(
     turns = {name: turn._replace(round=jax.jit(turn.round)) for name, turn in method.turns.items()}
     method = method._replace(turns=turns)
     return Experiment(frozen, freeze, networks, generator, method)
+
+
+def _stages(network: Network, images: jax.ShapeDtypeStruct) -> set[tuple[int, int]]:
+    """Heights and widths of what the network's stages give for these images."""
+
+    def look(key: Array, images: Array) -> Outputs:
+        return network.apply(network.init(key, images), images, train=False)[0]
+
+    return {stage.shape[1:3] for stage in jax.eval_shape(look, jax.random.key(0), images).stages}
+
+
+def _sides(stages: set[tuple[int, int]]) -> str:
+    return ", ".join(f"{height}x{width}" for height, width in sorted(stages, reverse=True)) or "no"
 
 
 def method_of(

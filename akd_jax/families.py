@@ -44,6 +44,7 @@ class Family(NamedTuple):
     settings: (config, scene) -> its own arguments, from that group; may raise InputError.
     draws: whether it plays with a generator; a family without learns from labelled images.
     reads_statistics: whether it goes by the teacher's batch norms, which then must not be folded away.
+    compares_stages: whether it compares stages of one height and width, which teacher and student then must have.
     keeps: whether it keeps the images it makes, the best of several whole batches, in a bank: such batches are not
     played in parts, and students may sit out while it is filled.
     """
@@ -52,6 +53,7 @@ class Family(NamedTuple):
     settings: Callable[[Config, Scene], dict[str, Any]]
     draws: bool = True
     reads_statistics: bool = False
+    compares_stages: bool = False
     keeps: bool = False
 
 
@@ -213,7 +215,7 @@ def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
 
 FAMILIES: dict[Callable[..., Method], Family] = {
     adversarial: Family("adversarial", _adversarial),
-    zskt: Family("zskt", _zskt),
+    zskt: Family("zskt", _zskt, compares_stages=True),
     dafl: Family("dafl", _dafl),
     dfq: Family("dfq", _dfq, reads_statistics=True),
     fast: Family("fast", _fast, reads_statistics=True, keeps=True),

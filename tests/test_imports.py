@@ -57,7 +57,7 @@ ARROWS = {
     "embeddings": "errors models types",
     "embeddings_file": "digest embeddings errors files workdir",
     "families": "augmentation config embeddings errors methods models objectives optimizers pixels task types",
-    "experiment": "compilation config families methods models sharding task types",
+    "experiment": "compilation config errors families methods models sharding task types",
     "metrics": "errors files",
     "data": "convert digits errors files",
     "report": "files metrics pixels",
