@@ -120,7 +120,8 @@ FILLING = "filling"
 class Turn(NamedTuple):
     """A kind of round.
 
-    round: Step. steps: those that it is made of, by name. students: names of those that take part. teacher_queries: how
+    round: Step. steps: those that it is made of, by name; one of these may be several of one player, as the round takes
+    them together. students: names of those that take part. teacher_queries: how
     many images the teacher is shown in it.
     """
 

@@ -16,7 +16,6 @@ from akd_jax.methods.match import (
     Match,
     generator_step,
     on_the_same_latents,
-    student_step,
     student_steps_on_one_batch,
 )
 from akd_jax.methods.players import BATCH_STATS
@@ -58,11 +57,9 @@ def dafl(
         learning = student_steps_on_one_batch(match, of_student, times=1, parts=accumulate)
         part = generator_step(match, of_generator, student_mode=BATCH_STATS["running"], prior=prior)
         opponent = guarded(accumulated(part, accumulate), GENERATOR_STEP)
-        part = student_step(match, of_student, generator_mode=BATCH_STATS["batch"])
-        student = guarded(accumulated(part, accumulate), STUDENT_STEP)
         return Turn(
             round=on_the_same_latents(learning, opponent),
-            steps={STUDENT_STEP: student, GENERATOR_STEP: opponent},
+            steps={STUDENT_STEP: learning, GENERATOR_STEP: opponent},
             students=tuple(match.students),
             teacher_queries=2 * batch_size,
         )

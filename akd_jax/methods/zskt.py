@@ -16,7 +16,6 @@ from akd_jax.methods.match import (
     Match,
     generator_step,
     on_the_same_latents,
-    student_step,
     student_steps_on_one_batch,
 )
 from akd_jax.methods.players import BATCH_STATS
@@ -57,11 +56,9 @@ def zskt(
         part = generator_step(match, of_generator, student_mode=BATCH_STATS[student_statistics])
         opponent = guarded(accumulated(part, accumulate), GENERATOR_STEP)
         learning = student_steps_on_one_batch(match, of_student, times=student_steps, parts=accumulate)
-        part = student_step(match, of_student, generator_mode=BATCH_STATS["batch"])
-        student = guarded(accumulated(part, accumulate), STUDENT_STEP)
         return Turn(
             round=on_the_same_latents(opponent, learning),
-            steps={GENERATOR_STEP: opponent, STUDENT_STEP: student},
+            steps={GENERATOR_STEP: opponent, STUDENT_STEP: learning},
             students=tuple(match.students),
             teacher_queries=2 * batch_size,
         )

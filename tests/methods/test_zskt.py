@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_game import BATCH, CLASSES, LATENTS, make_game, quick
+from stage import poisoned
+from tiny_game import BATCH, CLASSES, LATENTS, equal, make_game, quick
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def test_students_learn_from_what_the_generator_now_makes_of_the_same_latents(ga
     """A round is a generator step, then two student steps, all on the latents of the round's key."""
     key, play = jax.random.key(0), game.method.turns["large"]
     latents = jax.random.normal(key, (BATCH, LATENTS))
-    fixed = make_game("zskt", sample_latents=lambda key, *, num: latents[:num]).method.turns["large"].steps
+    fixed = make_game("zskt", 1, sample_latents=lambda key, *, num: latents[:num]).method.turns["large"].steps
     state, first = quick(fixed["generator_step"])(game.state, game.teacher_variables, key)
     student, losses = quick(fixed["student_step"]), []
     for _ in range(2):
@@ -29,9 +30,23 @@ def test_students_learn_from_what_the_generator_now_makes_of_the_same_latents(ga
     assert max(jax.tree.leaves(differences)) < 1e-3
 
 
+def test_latents_that_are_not_finite_leave_the_whole_round_out():
+    """All its steps are of the same latents, those of the round's key."""
+    bad, latents = jax.random.key(1), lambda key, *, num: jax.random.normal(key, (num, LATENTS))
+    game = make_game("zskt", sample_latents=poisoned(latents, [jax.random.key_data(bad)]))
+    play = quick(game.method.turns["large"].round)
+    (left, reported), (moved, fine) = (
+        play(game.state, game.teacher_variables, key) for key in (bad, jax.random.key(2))
+    )
+    assert equal(left, game.state) and not equal(moved, game.state)
+    for step, steps in (("generator_step", 1), ("student_step", 2)):
+        assert all(fault.all() and fault.size == steps for fault in reported[f"{step}_faults"].values())
+        assert not any(fault.any() for fault in fine[f"{step}_faults"].values())
+
+
 def test_the_losses_are_kl_over_classes_and_250_times_attention(game):
     """With the attention's weight 0 the generator, whose loss has none, moves in the same way."""
-    plain, weighted = (make_game("zskt", attention_weight=weight) for weight in (0.0, 250.0))
+    plain, weighted = (make_game("zskt", 1, attention_weight=weight) for weight in (0.0, 250.0))
     key, losses, states = jax.random.key(1), [], []
     for each in (plain, weighted):
         for step in ("generator_step", "student_step"):
