@@ -14,10 +14,13 @@ Loss = Callable[[Outputs, Outputs], Array]
 
 
 class Objective(NamedTuple):
-    """The two losses of the adversarial family, on which its two steps are built."""
+    """The two losses of a game, on which its two steps are built.
+
+    generator_loss: None where it is no business of the students', who then are shown nothing in the generator's step.
+    """
 
     student_loss: Loss
-    generator_loss: Loss
+    generator_loss: Loss | None
 
 
 def l1(teacher: Outputs, student: Outputs) -> Array:

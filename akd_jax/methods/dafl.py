@@ -18,7 +18,6 @@ from akd_jax.methods.match import (
     on_the_same_latents,
     student_steps_on_one_batch,
 )
-from akd_jax.methods.players import BATCH_STATS
 from akd_jax.objectives import Objective, kl
 from akd_jax.priors import activation, balance, one_hot
 from akd_jax.steps import guarded
@@ -42,7 +41,7 @@ def dafl(
     minus activation, as weighted.
     networks, common, batch_size, accumulate: as of `assemble`.
     """
-    objective = Objective(kl(temperature), generator_loss=lambda seen, student: 0 * seen.logits[:, 0])
+    objective = Objective(kl(temperature), generator_loss=None)
 
     def prior(images: Array, seen: Outputs, teacher_variables: Variables) -> Array:
         return (
@@ -55,7 +54,7 @@ def dafl(
         match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
     ) -> Turn:
         learning = student_steps_on_one_batch(match, of_student, times=1, parts=accumulate)
-        part = generator_step(match, of_generator, student_mode=BATCH_STATS["running"], prior=prior)
+        part = generator_step(match, of_generator, prior=prior)
         opponent = guarded(accumulated(part, accumulate), GENERATOR_STEP)
         return Turn(
             round=on_the_same_latents(learning, opponent),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from akd_jax.methods.accumulation import accumulated, in_parts, part_of
-from akd_jax.methods.players import batch, moved
+from akd_jax.methods.players import batch, moved, running
 from akd_jax.norm import norm
 from akd_jax.objectives import Objective
 from akd_jax.priors import Prior, no_prior
@@ -139,13 +139,14 @@ def generator_step(
     match: Match,
     optimizer: optax.GradientTransformation,
     *,
-    student_mode: Callable,
+    student_mode: Callable = running,
     prior: Prior = no_prior,
 ) -> Step:
     """The generator takes one step against the students; metrics: generator_loss and generator_gradient_norm.
 
-    Its loss is the mean over the students, and what the prior makes of its images.
+    Its loss is the mean over the students, if it has one of theirs, and what the prior makes of its images.
     """
+    judges = match.students if match.objective.generator_loss else {}
 
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         player = state.generator
@@ -155,11 +156,10 @@ def generator_step(
             images, batch_stats = match.generator.apply(Variables(params, player.batch_stats), latents, train=True)
             target, _ = match.teacher.apply(teacher_variables, images, train=False)
             played = {
-                name: student_mode(student, state.students[name].variables, images)
-                for name, student in match.students.items()
+                name: student_mode(student, state.students[name].variables, images) for name, student in judges.items()
             }
             losses = [match.objective.generator_loss(target, outputs).mean() for outputs, _ in played.values()]
-            value = sum(losses) / len(losses) + prior(images, target, teacher_variables)
+            value = sum(losses) / max(len(losses), 1) + prior(images, target, teacher_variables)
             return value, (batch_stats, {name: stats for name, (_, stats) in played.items()})
 
         (value, (batch_stats, stats)), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
