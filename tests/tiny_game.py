@@ -96,6 +96,26 @@ def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settin
     return Game(*networks, played, state, teacher_variables)
 
 
+def undecided(network, variables, images):
+    """The classifier's variables, of which no class is preferred over all these images, so that it tells them apart."""
+    logits = network.apply(variables, images, train=False)[0].logits.mean(0)
+    head = variables.params["fc"]
+    return Variables({**variables.params, "fc": head | {"bias": head["bias"] - logits}}, variables.batch_stats)
+
+
+def made_undecided(game) -> Game:
+    """The game with such a teacher and such students, by the generator's first images; who agree on some of them."""
+    images, _ = game.generator.apply(
+        game.state.generator.variables, jax.random.normal(jax.random.key(9), (32, LATENTS)), train=True
+    )
+    students = {
+        name: player.replace(params=undecided(game.students[name], player.variables, images).params)
+        for name, player in game.state.students.items()
+    }
+    teacher_variables = undecided(game.teacher, game.teacher_variables, images)
+    return game._replace(state=game.state.replace(students=students), teacher_variables=teacher_variables)
+
+
 def moves(key, *, num, most):
     """Where each pixel of augmented images comes from: rows, columns, and whether it is of the image at all.
 

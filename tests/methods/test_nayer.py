@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import CLASSES, LATENTS, equal, make_game, make_method, moved_images, moves, quick
+from tiny_game import CLASSES, LATENTS, equal, made_undecided, make_game, make_method, moved_images, moves, quick
 
 from akd_jax.methods.nayer import noisy_layers, standardised, through
 from akd_jax.objectives import kl
@@ -22,7 +22,7 @@ def adam(updates):
 
 @pytest.fixture(scope="module")
 def game():
-    return make_game("nayer", adversarial_from=0.0, generator_life=3, generator_optimizer=adam)
+    return made_undecided(make_game("nayer", adversarial_from=0.0, generator_life=3, generator_optimizer=adam))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,10 @@ def round(game):
 
 
 def written_out(game, state, key):
-    """(losses, the images of the lowest, the generator's parameters at the end)."""
+    """(losses, the images of the lowest, the generator's parameters at the end).
+
+    Students agree with the teacher on some images and not on others, and the term of these is seen in the loss.
+    """
     rows = np.asarray(game.teacher_variables.params["fc"]["kernel"]).T
     rows = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5)
     width = rows.shape[1]
@@ -59,17 +62,19 @@ def written_out(game, state, key):
             lambda a, b: jnp.linalg.norm(a - b), seen.batch_norm_inputs, game.teacher_variables.batch_stats
         )
         agreed = seen.logits.argmax(-1) == told.logits.argmax(-1)
+        term = 1.33 * (agreed * kl(1.0)(seen, told)).mean()
         value = (
             10 * sum(jax.tree.leaves(distances))
             + 0.5 * optax.softmax_cross_entropy_with_integer_labels(seen.logits, labels).mean()
-            - 1.33 * (agreed * kl(1.0)(seen, told)).mean()
+            - term
         )
-        return value, (images, stats)
+        return value, (images, stats, agreed, term / value)
 
     descend, lowest, losses = quick(jax.value_and_grad(loss, has_aux=True)), np.inf, []
     for step_key in jax.random.split(steps_key, STEPS):
         where = moves(step_key, num=MADE, most=1)
-        (value, (images, stats)), gradients = descend(moving, stats, where)
+        (value, (images, stats, agreed, share)), gradients = descend(moving, stats, where)
+        assert {*agreed.tolist()} == {True, False} and abs(share) > 1e-3
         losses.append(float(value))
         if value < lowest:
             lowest, best = value, images
