@@ -111,6 +111,22 @@ def test_fast_datafrees_numbers(variant, steps, outer, latents_rate, weights):
     assert (config.generator_optimizer.beta1, config.generator.name) == (0.5, "generator_sigmoid")
 
 
+@pytest.mark.parametrize(("variant", "students"), [("", ("resnet18_8x",)), ("wrn", ("wrn16_2",))])
+def test_nayers_numbers(variant, students):
+    """Its released code for 100 classes: 20 epochs of ten batches of 400, 300 of two and of 400 student steps."""
+    config = FILES["nayer"].get_config(variant)
+    own, rounds = config.nayer, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (rounds, config.schedule.filling, own.filling_syntheses, own.syntheses) == (320, 20, 10, 2)
+    assert (own.noise_layers, own.synthesis_steps, own.generator_life, own.student_steps) == (4, 40, 10, 400)
+    assert (config.batch_size, own.bank_capacity) == (512, 80_000 + 240_000)
+    assert (own.adversarial_weight, own.one_hot_weight, own.adversarial_from * rounds) == (1.33, 0.5, 20)
+    assert (own.batch_norm_weight, own.batch_norm_memory, own.temperature) == (10, 0.9, 20)
+    assert rates(config.student_optimizer, 120_000, [0, 119_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
+    assert (config.student_optimizer.momentum, config.student_optimizer.weight_decay) == (0.9, 1e-4)
+    assert (config.generator_optimizer.learning_rate, config.generator_optimizer.beta1) == (4e-3, 0.5)
+    assert (config.generator.name, config.generator.latents, config.students) == ("generator_sigmoid", 1000, students)
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()
@@ -130,16 +146,21 @@ def any_variables(teacher, classes, channels):
     return Variables(params, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes.batch_stats))
 
 
-SIZED = [
-    pytest.param(name, variant, marks=[] if name in ("akd", "dfad", "baseline", "teacher") else [pytest.mark.slow])
-    for name, variant in VARIANTS
+QUICK = ("akd", "dfad", "baseline", "teacher")
+"""Whose networks of full size compile in seconds; of others it is one variant with small networks that does."""
+PLAYED = [
+    *((pytest.param(*each, False, marks=[] if each[0] in QUICK else [pytest.mark.slow])) for each in VARIANTS),
+    *((name, "", True) for name in FILES if name not in QUICK),
 ]
 
 
-@pytest.mark.parametrize(("name", "variant"), SIZED)
-def test_a_tiny_round(name, variant):
+@pytest.mark.parametrize(("name", "variant", "small"), PLAYED)
+def test_a_tiny_round(name, variant, small):
     settings = FILES[name].get_config(variant)
     settings.batch_size, settings.schedule.rounds_per_epoch = 2, 1
+    if small:
+        settings.teacher.arch, settings.students = "resnet18_8x_w8", ("resnet10_8x_w4",)
+        settings.generator.latents, settings.generator.width, settings.image_size = 8, 4, 16
     for own in settings.values():
         if isinstance(own, ConfigDict) and "student_steps" in own:
             own.student_steps = 1
