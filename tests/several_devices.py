@@ -166,6 +166,7 @@ if __name__ == "__main__":
         "game": compare(game, (1, 2, 4, 8)),
         "shared": compare(partial(game, method="zskt"), (1, 8)),
         "bank": compare(partial(game, method="fast", bank_capacity=3 * BATCH), (1, 8)),
+        "noisy": compare(partial(game, method="nayer"), (1, 2)),
         "school": compare(school, (1, 8)),
         "resumed": resume(root),
     }
