@@ -101,7 +101,7 @@ def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir
 
 
 def of_generator(directory: Path) -> Subject:
-    """A run's generator at the newest checkpoint, as `sample` draws with it. Raises InputError."""
+    """A run's generator at the newest checkpoint, with its running statistics. Raises InputError."""
     saved = saved_run.read(directory)
     if not saved.experiment.generator:
         raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
