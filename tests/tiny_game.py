@@ -96,24 +96,36 @@ def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settin
     return Game(*networks, played, state, teacher_variables)
 
 
-def undecided(network, variables, images):
-    """The classifier's variables, of which no class is preferred over all these images, so that it tells them apart."""
-    logits = network.apply(variables, images, train=False)[0].logits.mean(0)
-    head = variables.params["fc"]
-    return Variables({**variables.params, "fc": head | {"bias": head["bias"] - logits}}, variables.batch_stats)
+def make_close_game(method, **settings) -> Game:
+    """A game whose teacher tells images apart, and of whose students "large" is nearly its copy.
+
+    So they agree on some images and not on others. Networks that have learnt nothing put all into a class of their own.
+    """
+    teacher, students, generator = make_networks()
+    game = make_game(method, networks=(teacher, {**students, "large": teacher}, generator), **settings)
+    key, noise_key = jax.random.split(jax.random.key(9))
+    latents = jax.random.normal(key, (32, LATENTS))
+
+    @quick
+    def close(of_generator, of_teacher):
+        images, _ = generator.apply(of_generator, latents, train=True)
+        head = of_teacher.params["fc"]["kernel"]
+        noisy = head + 0.7 * head.std() * jax.random.normal(noise_key, head.shape)
+        return _undecided(teacher, of_teacher, head, images), _undecided(teacher, of_teacher, noisy, images)
+
+    told, copy = close(game.state.generator.variables, game.teacher_variables)
+    large = game.state.students["large"].replace(params=copy.params, batch_stats=copy.batch_stats)
+    state = game.state.replace(students={**game.state.students, "large": large})
+    return game._replace(state=state, teacher_variables=told)
 
 
-def made_undecided(game) -> Game:
-    """The game with such a teacher and such students, by the generator's first images; who agree on some of them."""
-    images, _ = game.generator.apply(
-        game.state.generator.variables, jax.random.normal(jax.random.key(9), (32, LATENTS)), train=True
-    )
-    students = {
-        name: player.replace(params=undecided(game.students[name], player.variables, images).params)
-        for name, player in game.state.students.items()
-    }
-    teacher_variables = undecided(game.teacher, game.teacher_variables, images)
-    return game._replace(state=game.state.replace(students=students), teacher_variables=teacher_variables)
+def _undecided(network, variables, kernel, images):
+    """With this head, whose logits are of mean 0 over these images in every class, and of deviation 3."""
+    params = {**variables.params, "fc": {"kernel": kernel, "bias": jnp.zeros(CLASSES)}}
+    outputs, _ = network.apply(Variables(params, variables.batch_stats), images, train=False)
+    scale = 3 / outputs.logits.std(0).mean()
+    fc = {"kernel": scale * kernel, "bias": -scale * outputs.logits.mean(0)}
+    return Variables({**params, "fc": fc}, variables.batch_stats)
 
 
 def moves(key, *, num, most):

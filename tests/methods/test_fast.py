@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import BATCH, CLASSES, LATENTS, equal, made_undecided, make_game, moved_images, moves, quick
+from tiny_game import BATCH, CLASSES, LATENTS, equal, make_close_game, moved_images, moves, quick
 
 from akd_jax.objectives import kl
 from akd_jax.pixels import to_pixels
@@ -17,7 +17,7 @@ STEPS, MEAN, STD = 2, (0.4,), (0.3,)
 @pytest.fixture(scope="module")
 def game():
     """Of 20 rounds in all; the term counts from the third on, and the first layers begin anew in the sixth."""
-    return made_undecided(make_game("fast", adversarial_from=0.1, reset_at=0.25))
+    return make_close_game("fast", adversarial_from=0.1, reset_at=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_adversarial_term_waits(game, synthesis, descend):
         _, metrics = synthesis(state, game.teacher_variables, jax.random.key(0))
         found.append(float(metrics["generator_loss"]))
         assert found[-1] == pytest.approx(np.mean(losses), rel=1e-4)
-    assert found[0] != pytest.approx(found[1], rel=1e-3)
+    assert found[0] != pytest.approx(found[1], rel=5e-4)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import BATCH, CLASSES, LATENTS, equal, made_undecided, make_game, make_method, moved_images, moves, quick
+from tiny_game import (
+    BATCH,
+    CLASSES,
+    LATENTS,
+    equal,
+    make_close_game,
+    make_method,
+    moved_images,
+    moves,
+    quick,
+)
 
 from akd_jax.methods.nayer import noisy_layers, standardised, through
 from akd_jax.objectives import kl
@@ -22,7 +32,7 @@ def adam(updates):
 
 @pytest.fixture(scope="module")
 def game():
-    return made_undecided(make_game("nayer", adversarial_from=0.0, generator_life=3, generator_optimizer=adam))
+    return make_close_game("nayer", adversarial_from=0.0, generator_life=3, generator_optimizer=adam)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +84,7 @@ def written_out(game, state, key):
     for step_key in jax.random.split(steps_key, STEPS):
         where = moves(step_key, num=MADE, most=1)
         (value, (images, stats, agreed, share)), gradients = descend(moving, stats, where)
-        assert {*agreed.tolist()} == {True, False} and abs(share) > 1e-3
+        assert {*agreed.tolist()} == {True, False} and share > 5e-4
         losses.append(float(value))
         if value < lowest:
             lowest, best = value, images
