@@ -101,6 +101,7 @@ class DfqConfig:
 class FastConfig:
     """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
 
+    generator_optimizer's rate of 3e-3 belongs to these.
     synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_optimizer's, and
     latents_rate of the latents. The generator itself has synthesis_steps times the former, as its schedule has it.
     student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
