@@ -1,8 +1,8 @@
 """When each player moves: rounds in dispatches, dispatches in epochs.
 
-An epoch plays `rounds_per_epoch` rounds of every turn in order, and the first epochs may play as many of one turn that
-stands for all, FILLING. A dispatch is a run of rounds of one turn
-that is one call of a compiled program; between dispatches the host may write, evaluate and save.
+An epoch plays `rounds_per_epoch` rounds of every turn in order; the first epochs may play as many of one turn that
+stands for all, FILLING. A dispatch is a run of rounds of one turn that is one call of a compiled program; between
+dispatches the host may write, evaluate and save.
 """
 
 import math
