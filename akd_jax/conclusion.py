@@ -92,10 +92,21 @@ def _measure(run: Run, now: Progress, name: str, judge: Judge, recorder: Recorde
             warn(f"{run.label}{', '.join(bad)} of {name} on {split} is not finite after round {now.round}")
     recorder.add(
         metrics.eval_rows(
-            measured, student=name, after=now.round, epoch=_epoch(run, now), seed=run.config.seed, seconds=seconds
+            measured,
+            spent=_spent(now),
+            student=name,
+            after=now.round,
+            epoch=_epoch(run, now),
+            seed=run.config.seed,
+            seconds=seconds,
         )
     )
     return measured
+
+
+def _spent(now: Progress) -> dict[str, float]:
+    """Under the names of summary.json."""
+    return {"teacher_queries": now.teacher_queries, "flops": now.flops, "wall_seconds": round(now.seconds, 3)}
 
 
 def _inspect(run: Run, now: Progress, judges: Evaluation, recorder: Recorder) -> Progress:

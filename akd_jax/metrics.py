@@ -15,7 +15,10 @@ from akd_jax.errors import InputError
 Row = Mapping[str, Any]
 LABELS = ("kind", "round", "epoch", "student", "split", "seed")
 """What says where a row belongs; its other numbers were measured."""
-HISTORY = ("epoch", "round", "student", "split", "top1", "top5", "loss", "agreement", "ece", "seconds", "seed")
+HISTORY = (
+    "epoch", "round", "student", "split", "top1", "top5", "loss", "agreement", "ece",
+    "teacher_queries", "flops", "wall_seconds", "seconds", "seed",
+)  # fmt: skip
 
 
 def train_rows(
@@ -35,12 +38,19 @@ def train_rows(
 
 
 def eval_rows(
-    measured: Mapping[str, Mapping[str, float]], *, student: str, after: int, epoch: int, seed: int, seconds: float
+    measured: Mapping[str, Mapping[str, float]],
+    *,
+    spent: Mapping[str, float],
+    student: str,
+    after: int,
+    epoch: int,
+    seed: int,
+    seconds: float,
 ) -> Iterator[Row]:
-    """A row a split. measured: {split: measures}; seconds: of the whole evaluation."""
+    """A row a split. measured: {split: measures}; spent: what the run took so far; seconds: of the whole evaluation."""
     for split, values in measured.items():
         labels = {"kind": "eval", "round": after, "epoch": epoch, "student": student, "split": split}
-        yield labels | values | {"seed": seed, "seconds": round(seconds, 6)}
+        yield labels | values | spent | {"seed": seed, "seconds": round(seconds, 6)}
 
 
 def generator_rows(

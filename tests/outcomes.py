@@ -30,7 +30,9 @@ def rows(directory):
 def history(directory):
     """The evaluations without wall-clock figures."""
     with (directory / "history.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+        return [
+            {key: value for key, value in row.items() if not key.endswith("seconds")} for row in csv.DictReader(file)
+        ]
 
 
 def summary(directory):

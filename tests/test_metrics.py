@@ -68,7 +68,8 @@ def test_no_line_that_is_not_json(tmp_path):
 def test_history_holds_the_evaluations(tmp_path):
     evaluation = {
         "kind": "eval", "epoch": 1, "round": 5, "student": "s", "split": "test", "top1": 0.5, "top5": 1.0,
-        "loss": 1.5, "agreement": 0.25, "ece": 0.125, "seconds": 2.0, "seed": 0,
+        "loss": 1.5, "agreement": 0.25, "ece": 0.125, "teacher_queries": 64, "flops": 10**9, "wall_seconds": 8.0,
+        "seconds": 2.0, "seed": 0,
     }  # fmt: skip
     metrics.write_history(tmp_path / "history.csv", [*rows(1, 2), evaluation])
     with (tmp_path / "history.csv").open(newline="") as file:
@@ -99,10 +100,11 @@ def test_rows_of_the_generator():
 
 
 def test_rows_of_an_evaluation():
-    found = list(
-        metrics.eval_rows({"x": {"top1": 0.5}, "y": {"top1": 1.0}}, student="a", after=10, epoch=3, seed=7, seconds=0.5)
-    )
+    spent = {"teacher_queries": 640, "flops": 10**12, "wall_seconds": 8.0}
+    at = {"student": "a", "after": 10, "epoch": 3, "seed": 7, "seconds": 0.5}
+    found = list(metrics.eval_rows({"x": {"top1": 0.5}, "y": {"top1": 1.0}}, spent=spent, **at))
     assert [(row["split"], row["top1"]) for row in found] == [("x", 0.5), ("y", 1.0)]
+    assert all(row.items() >= spent.items() for row in found)
     assert all((row["kind"], row["round"], row["student"], row["epoch"]) == ("eval", 10, "a", 3) for row in found)
 
 
