@@ -1,0 +1,284 @@
+"""Methods side by side at the size of a CPU: every recipe on every ground, with the ground's floating-point operations.
+
+python scripts/train.py --config configs/methods.py:GROUND_RECIPE
+    GROUND: digits; coarse16, CIFAR-100's 20 coarse classes at 16x16; or resnet20, CIFAR-10, whose teacher is
+    teacher/resnet20-12fca82f.th (akamaster, 91.73 %). RECIPE: akd, dfad, zskt, dafl, dfq, fast or nayer.
+    python scripts/benchmark_methods.py plays them all.
+
+The recipes are the published ones at this size: their losses and weights, with rates and the shape of rounds that suit
+short runs, and with warm-up, decay and banks as shares of a run. Test images are measured at every evaluation, so that
+it can be seen what picking the best epoch by them would gain; the validation part picks.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+import akd_jax
+from akd_jax.config_dict import complete
+from akd_jax.normalisation import NORMALISATIONS
+
+ASSETS = Path(akd_jax.__file__).parent / "assets"
+TRAINED = Path(__file__).parents[1] / "results" / "teachers"
+
+Values = dict[str, Any]
+
+
+class Length(NamedTuple):
+    """epochs: of a run. each: rounds in an epoch; of a recipe with a bank, whose epochs are rounds, student steps."""
+
+    epochs: int
+    each: int
+
+
+class Ground(NamedTuple):
+    """values: of a config, whoever plays. classes: how many. crop: pixels. flip: whether mirrored images are alike.
+
+    capacity: images in a bank, more than any recipe makes. final: share of its peak that a rate ends with.
+    lengths: by recipe, for about the same floating-point operations.
+    """
+
+    values: Values
+    classes: int
+    crop: int
+    flip: bool
+    final: float
+    capacity: int
+    lengths: Mapping[str, Length]
+
+
+DIGITS = Ground(
+    {
+        "teacher": {
+            "path": str(ASSETS / "digits_teacher.pth"),
+            "arch": "resnet18_8x_w8",
+            **NORMALISATIONS["digits"]._asdict(),
+        },
+        "students": ("resnet10_8x_w8",),
+        "batch_size": 64,
+        "image_size": 16,
+        "generator": {"latents": 64, "width": 32},
+        "evaluation": {"data": "digits", "splits": ("validation", "test")},
+    },
+    classes=10,
+    crop=2,
+    flip=False,
+    final=0.02,
+    capacity=8192,
+    # 1.1e12 operations: a quarter of those of akd:digits, which has two students.
+    lengths={
+        "akd": Length(10, 4),
+        "dfad": Length(19, 5),
+        "zskt": Length(10, 13),
+        "dafl": Length(10, 22),
+        "dfq": Length(8, 7),
+        "fast": Length(20, 62),
+        "nayer": Length(10, 122),
+    },
+)
+
+
+def cifar(path: str, constants: str, data: str, validation: str, **own: Any) -> Ground:
+    """As configs/dfad.py has it for a CPU: ResNet-20 -> ResNet-20, batches of 64, a generator of half the width."""
+    return Ground(
+        {
+            "teacher": {"path": path, "arch": "resnet20", **NORMALISATIONS[constants]._asdict()},
+            "students": ("resnet20",),
+            "batch_size": 64,
+            "generator": {"latents": 256, "width": 32},
+            "evaluation": {"data": data, "splits": (validation, "test")},
+            "image_size": own.pop("image_size"),
+        },
+        flip=True,
+        final=0.01,
+        capacity=16_384,
+        **own,
+    )
+
+
+COARSE16 = cifar(
+    str(TRAINED / "coarse16.pth"),
+    "cifar100",
+    "cifar100_coarse16",
+    "train[:5%]",
+    image_size=16,
+    classes=20,
+    crop=2,
+    # 1.2e14 operations, as configs/dfad.py:coarse16.
+    lengths={
+        "akd": Length(40, 29),
+        "dfad": Length(40, 75),
+        "zskt": Length(40, 59),
+        "dafl": Length(40, 250),
+        "dfq": Length(40, 42),
+        "fast": Length(220, 105),
+        "nayer": Length(200, 107),
+    },
+)
+RESNET20 = cifar(
+    "teacher/resnet20-12fca82f.th",
+    "imagenet",
+    "cifar10",
+    "test[:20%]",
+    image_size=32,
+    classes=10,
+    crop=4,
+    # 1.2e14 operations: a quarter of the images.
+    lengths={
+        "akd": Length(10, 29),
+        "dfad": Length(10, 75),
+        "zskt": Length(10, 59),
+        "dafl": Length(10, 250),
+        "dfq": Length(10, 42),
+        "fast": Length(50, 116),
+        "nayer": Length(50, 107),
+    },
+)
+GROUNDS = {"digits": DIGITS, "coarse16": COARSE16, "resnet20": RESNET20}
+
+
+def akd(ground: Ground) -> Values:
+    """The seed's 15:1, with rates that decay, as configs/akd.py:digits has them."""
+    return _adversarial(ground, "akd", student_steps=15)
+
+
+def dfad(ground: Ground) -> Values:
+    """DFAD's 5:1."""
+    return _adversarial(ground, "dfad", student_steps=5)
+
+
+def _adversarial(ground: Ground, method: str, student_steps: int) -> Values:
+    return {
+        "method": method,
+        "student_optimizer": _sgd(ground, 0.1, weight_decay=5e-4),
+        "generator_optimizer": _adam(ground, 1e-3),
+        "adversarial": {"objective": "l1", "student_steps": student_steps},
+    }
+
+
+def zskt(ground: Ground) -> Values:
+    """ZSKT's 10:1 on the same images; its students have Adam, here SGD as all."""
+    return {
+        "method": "zskt",
+        "student_optimizer": _sgd(ground, 0.1, clip=5.0),
+        "generator_optimizer": _adam(ground, 1e-3, clip=5.0),
+    }
+
+
+def dafl(ground: Ground) -> Values:
+    """DAFL's weights and rates, in batches of 64 where it has 1,024."""
+    return {
+        "method": "dafl",
+        "student_optimizer": _sgd(ground, 0.1),
+        "generator_optimizer": _adam(ground, 0.02),
+    }
+
+
+def dfq(ground: Ground) -> Values:
+    """CMI's library's DFQ."""
+    return {
+        "method": "dfq",
+        "student_optimizer": _sgd(ground, 0.1),
+        "generator_optimizer": _adam(ground, 1e-3, beta1=0.5),
+        "generator": _sigmoid(ground),
+    }
+
+
+def fast(ground: Ground) -> Values:
+    """Fast-Datafree with five steps a batch; the first tenth of a run fills the bank."""
+    return {
+        "method": "fast",
+        "student_optimizer": _sgd(ground, 0.2),
+        "generator_optimizer": {"learning_rate": 3e-3, "beta1": 0.5},
+        "generator": _sigmoid(ground),
+        "fast": {"synthesis_steps": 5, "latents_rate": 0.01, **_replay(ground)},
+    }
+
+
+def nayer(ground: Ground) -> Values:
+    """NAYER on the teacher's own classifier, about a batch of images a synthesis; no generator lives too long here."""
+    return {
+        "method": "nayer",
+        "student_optimizer": _sgd(ground, 0.2),
+        "generator_optimizer": {"learning_rate": 4e-3, "beta1": 0.5},
+        "generator": _sigmoid(ground),
+        "nayer": {
+            "syntheses": 1,
+            "filling_syntheses": 2,
+            "synthesis_steps": 10,
+            "noise_layers": round(ground.values["batch_size"] / ground.classes),
+            "generator_life": 0,
+            **_replay(ground),
+        },
+    }
+
+
+RECIPES: dict[str, Callable[[Ground], Values]] = {
+    "akd": akd,
+    "dfad": dfad,
+    "zskt": zskt,
+    "dafl": dafl,
+    "dfq": dfq,
+    "fast": fast,
+    "nayer": nayer,
+}
+
+BANKS = ("fast", "nayer")
+"""Methods whose epochs are rounds."""
+
+FILLING = 0.1
+"""Share of a run in which a bank is filled and no student moves; and after which the adversarial term counts."""
+
+
+def _sgd(ground: Ground, rate: float, *, weight_decay: float = 1e-4, **own: float) -> Values:
+    return {"learning_rate": rate, "weight_decay": weight_decay, "schedule": "cosine", "final": ground.final, **own}
+
+
+def _adam(ground: Ground, rate: float, **own: float) -> Values:
+    return {"learning_rate": rate, "schedule": "cosine", "final": ground.final, **own}
+
+
+def _sigmoid(ground: Ground) -> Values:
+    return ground.values["generator"] | {"name": "generator_sigmoid"}
+
+
+def _replay(ground: Ground) -> Values:
+    """Fast-Datafree's and NAYER's numbers for CIFAR-100; nothing begins anew in so short a run."""
+    return {
+        "temperature": 20.0,
+        "batch_norm_weight": 10.0,
+        "batch_norm_memory": 0.9,
+        "one_hot_weight": 0.5,
+        "adversarial_weight": 1.33,
+        "adversarial_from": FILLING,
+        "bank_capacity": ground.capacity,
+        "crop": ground.crop,
+        "flip": ground.flip,
+    }
+
+
+EVALUATIONS = 10
+
+
+def _played(ground: str, recipe: str) -> Values:
+    """The recipe on the ground, as long as that has it play."""
+    scene = GROUNDS[ground]
+    epochs, each = scene.lengths[recipe]
+    values = scene.values | RECIPES[recipe](scene) | {"name": f"methods:{ground}_{recipe}"}
+    if recipe in BANKS:
+        values["schedule"] = {"epochs": epochs, "rounds_per_epoch": 1, "filling": round(FILLING * epochs)}
+        values[recipe] = values[recipe] | {"student_steps": each}
+    else:
+        values["schedule"] = {"epochs": epochs, "rounds_per_epoch": each}
+    values["evaluation"] = values["evaluation"] | {"every_epochs": max(1, epochs // EVALUATIONS)}
+    return values
+
+
+VARIANTS = {f"{ground}_{recipe}": partial(_played, ground, recipe) for ground in GROUNDS for recipe in RECIPES}
+
+
+def get_config(variant: str = "digits_akd") -> ConfigDict:
+    return ConfigDict(complete(VARIANTS[variant]()))
