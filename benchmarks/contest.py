@@ -1,0 +1,110 @@
+"""What methods came to on each ground: tables, and top-1 against what was spent."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from akd_jax import comparison, files, spread, workdir
+
+SPLIT = "test"
+AGAINST = {"teacher_queries": ("images shown to the teacher", 1), "wall_seconds": ("minutes", 60)}
+"""What a curve is drawn against -> its name, and its unit."""
+
+
+def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
+    """Ground -> a row a recipe, the highest mean test top-1 at the last evaluation first.
+
+    results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
+    best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
+    """
+    return {
+        ground: sorted(
+            (_row(runs) for runs in recipes.values()), key=lambda row: row["last"]["mean"] or 0.0, reverse=True
+        )
+        for ground, recipes in _found(results).items()
+    }
+
+
+def _found(results: Path) -> dict[str, dict[str, list[Path]]]:
+    """Ground -> recipe -> the directories of its runs, by seed."""
+    found: dict[str, dict[str, list[Path]]] = {}
+    for summary in sorted(results.glob(f"*/*/seed_*/{workdir.SUMMARY}"), key=_seed):
+        ground, recipe = summary.parts[-4:-2]
+        found.setdefault(ground, {}).setdefault(recipe, []).append(summary.parent)
+    return found
+
+
+def _seed(summary: Path) -> tuple[str, int]:
+    run = summary.parent
+    return str(run.parent), int(run.name.removeprefix("seed_"))
+
+
+def _row(runs: Sequence[Path]) -> dict[str, Any]:
+    summaries = [files.read_json(run / workdir.SUMMARY) for run in runs]
+    (row,) = comparison.compare(summaries, SPLIT)["rows"]
+    last = [summary["students"][row["student"]]["last"][SPLIT] for summary in summaries]
+    peaks = [{"top1": max(point["top1"] for point in _curve(run, SPLIT))} for run in runs]
+    return row | {
+        "best_on_test": spread.of_top1(peaks),
+        "agreement": spread.mean([measures["agreement"] for measures in last]),
+    }
+
+
+def _curve(run: Path, split: str) -> Iterator[dict[str, float]]:
+    """The run's evaluations on the split: top1, and what was spent until then."""
+    with (run / workdir.HISTORY).open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["split"] == split and row["top1"]:
+                yield {key: float(row[key]) for key in ("top1", *AGAINST)}
+
+
+def tables(measured: Mapping[str, Any]) -> str:
+    """Markdown: a table a ground."""
+    return "\n\n".join(_table(ground, rows) for ground, rows in measured["grounds"].items())
+
+
+def _table(ground: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    head = [
+        ground, "seeds", "test top-1, last", "best by validation", "best by test", "agreement, last",
+        "images shown to the teacher", "operations", "minutes",
+    ]  # fmt: skip
+    lines = [head, ["---"] * len(head), *map(_cells, rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    unfinished = "" if row["finished"] else " (not finished)"
+    return [
+        row["config"].rpartition("_")[2] + unfinished,
+        str(len(row["seeds"])),
+        *(spread.percent(row[when]) for when in ("last", "best", "best_on_test")),
+        f"{100 * row['agreement']:.2f} %",
+        f"{row['teacher_queries']:,.0f}",
+        f"{row['flops']:.2e}",
+        f"{row['wall_seconds'] / 60:.1f}",
+    ]
+
+
+def draw(results: Path, path: Path) -> None:
+    """A line of panels a ground: every recipe's test top-1, mean and range of its seeds, against what was spent."""
+    from matplotlib.figure import Figure
+
+    found = _found(results)
+    figure = Figure(figsize=(5 * len(AGAINST), 3.2 * len(found)), layout="constrained")
+    for axes, (ground, recipes) in zip(
+        figure.subplots(len(found), len(AGAINST), squeeze=False), found.items(), strict=True
+    ):
+        for axis, (key, (name, unit)) in zip(axes, AGAINST.items(), strict=True):
+            for recipe, runs in recipes.items():
+                evaluations = list(zip(*(_curve(run, SPLIT) for run in runs), strict=False))
+                spent = [spread.mean([point[key] / unit for point in each]) for each in evaluations]
+                top1 = [[100 * point["top1"] for point in each] for each in evaluations]
+                (line,) = axis.plot(spent, [spread.mean(each) for each in top1], label=recipe, linewidth=1.2)
+                low, high = [min(each) for each in top1], [max(each) for each in top1]
+                axis.fill_between(spent, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+            axis.set_xlabel(name)
+            axis.set_title(ground)
+        axes[0].set_ylabel(f"{SPLIT} top-1, %")
+    figure.axes[0].legend(fontsize="small")
+    figure.savefig(path, dpi=110)

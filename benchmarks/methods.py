@@ -1,0 +1,158 @@
+"""The command: every recipe of configs/methods.py, played from several seeds, and what came of it."""
+
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from akd_jax import files, workdir
+from akd_jax.cli.config_files import ConfigParser
+from akd_jax.cli.exits import Parser, ending
+from akd_jax.errors import InputError
+from benchmarks import contest, machine, report
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs" / "methods.py"
+FIGURES, PICTURE = "results.json", "top1.png"
+PAUSE = 0.5
+"""Seconds between two looks at those that play."""
+
+
+class Entry(NamedTuple):
+    """One run: a recipe on a ground, from a seed."""
+
+    ground: str
+    recipe: str
+    seed: int
+
+    @property
+    def config(self) -> str:
+        return f"methods:{self.ground}_{self.recipe}"
+
+    @property
+    def place(self) -> Path:
+        """Of its files, in the directory of all."""
+        return Path(self.ground, self.recipe, f"seed_{self.seed}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses the command line, plays, writes down and exits."""
+    ending(lambda: _contest(sys.argv[1:] if arguments is None else arguments))
+
+
+def _contest(arguments: list[str]) -> None:
+    parser = Parser(
+        description="Plays methods side by side. What an earlier call finished is not played again, and a run that was "
+        "stopped goes on. --config.KEY=VALUE is passed on to every run."
+    )
+    parser.add_argument("--workdir", type=Path, required=True, help="where the runs are, checkpoints and all")
+    parser.add_argument("--results", type=Path, required=True, help="where what is small of a finished run is kept")
+    parser.add_argument("--grounds", default="digits", metavar="NAMES", help="default: %(default)s")
+    parser.add_argument("--recipes", default="", metavar="NAMES", help="all by default")
+    parser.add_argument("--seeds", default="0", metavar="NUMBERS", help="default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on its share of the cores")
+    flags, settings = parser.parse_known_args(arguments)
+    entries = list(_entries(flags.grounds, flags.recipes, flags.seeds))
+    for setting in settings:
+        if not setting.startswith("--config."):
+            raise InputError(f"{setting}: no such flag; {parser.prog} --help lists them")
+    cores = sorted(os.sched_getaffinity(0))
+    if not 1 <= flags.jobs <= len(cores):
+        raise InputError(f"--jobs {flags.jobs}: this machine lets it have 1 to {len(cores)}")
+    workdir.check_writable(flags.workdir, "--workdir")
+    workdir.check_writable(flags.results, "--results")
+
+    missing = [entry for entry in entries if not _is_kept(flags.results / entry.place)]
+    print(f"{len(entries)} runs, {len(missing)} of them to be played", flush=True)
+    shares = [cores[i :: flags.jobs] for i in range(flags.jobs)]
+    for entry in _played(missing, flags.workdir, settings, shares):
+        _keep(flags.workdir / entry.place, flags.results / entry.place)
+    measured = {"machine": machine.facts(), "jobs": flags.jobs, "grounds": contest.compared(flags.results)}
+    print(contest.tables(measured))
+    report.write(flags.results / FIGURES, ["scripts/benchmark_methods.py", *arguments], measured)
+    contest.draw(flags.results, flags.results / PICTURE)
+
+
+def _entries(grounds: str, recipes: str, seeds: str) -> Iterator[Entry]:
+    """A seed of all before the next. Raises InputError for what there is none of."""
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds {seeds}: give numbers, such as 0,1,2") from None
+    for seed in numbers:
+        for ground in grounds.split(","):
+            for recipe in recipes.split(",") if recipes else _recipes(ground):
+                entry = Entry(ground, recipe, seed)
+                ConfigParser("config").parse(entry.config)
+                yield entry
+
+
+def _recipes(ground: str) -> list[str]:
+    """All that are played on it. Raises InputError for no such ground."""
+    lengths = {name: ground.lengths for name, ground in runpy.run_path(str(CONFIGS))["GROUNDS"].items()}
+    if ground not in lengths:
+        raise InputError(f"--grounds {ground}: unknown; give some of {','.join(lengths)}")
+    return list(lengths[ground])
+
+
+def _played(
+    entries: Sequence[Entry], directory: Path, settings: Sequence[str], shares: Sequence[Sequence[int]]
+) -> Iterator[Entry]:
+    """Each when it has been played, as many at a time as there are shares of the cores.
+
+    Raises OSError where one fails; the others are then stopped, saved.
+    """
+    waiting, playing = list(entries), {}
+    try:
+        while waiting or playing:
+            for place, share in enumerate(shares):
+                if waiting and place not in playing:
+                    entry = waiting.pop(0)
+                    playing[place] = entry, _start(entry, directory / entry.place, settings, share)
+            time.sleep(PAUSE)
+            for place, (entry, process) in list(playing.items()):
+                if (status := process.poll()) is None:
+                    continue
+                del playing[place]
+                if status:
+                    raise OSError(f"{entry.config} with seed {entry.seed} ended with status {status}, as its log says")
+                yield entry
+    finally:
+        for _, process in playing.values():
+            process.send_signal(signal.SIGTERM)
+        for _, process in playing.values():
+            process.wait()
+
+
+def _start(entry: Entry, directory: Path, settings: Sequence[str], share: Sequence[int]) -> subprocess.Popen:
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), f"--config={entry.config}"]
+    command += [f"--config.seed={entry.seed}", "--workdir", str(directory / "run"), *settings]
+    print(f"{entry.config}, seed {entry.seed}: {directory / 'log.txt'}", flush=True)
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, share)  # which those whom it starts inherit
+    try:
+        with (directory / "log.txt").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def _keep(played: Path, kept: Path) -> None:
+    """What it came to, with no path of this machine in it."""
+    kept.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(played / "run" / workdir.HISTORY, kept / workdir.HISTORY)
+    summary = files.read_json(played / "run" / workdir.SUMMARY)
+    summary["teacher"]["source"] = Path(summary["teacher"]["source"]).name
+    files.write_json(kept / workdir.SUMMARY, summary)  # last: it says that all is kept
+
+
+def _is_kept(directory: Path) -> bool:
+    path = directory / workdir.SUMMARY
+    return path.exists() and files.read_json(path)["finished"]

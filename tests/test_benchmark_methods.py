@@ -1,0 +1,141 @@
+"""Methods side by side: what is played, what is kept and goes on, and the figures of it."""
+
+import csv
+import json
+
+import jax
+import jax.numpy as jnp
+import methods as recipes
+import pytest
+from commands import status
+
+from akd_jax.config_dict import from_dict
+from akd_jax.experiment import build
+from akd_jax.flops import count_flops
+from akd_jax.metrics import HISTORY
+from akd_jax.models import MODELS
+from akd_jax.schedule import Schedule, rounds_by_turn
+from akd_jax.task import Task
+from akd_jax.types import FILLING
+from benchmarks import contest, methods
+
+TINY = (
+    "--config.batch_size=8",
+    "--config.schedule.epochs=1",
+    "--config.schedule.rounds_per_epoch=1",
+    "--config.adversarial.student_steps=1",
+    "--config.students=resnet10_8x_w4",
+    "--config.compilation.options=('xla_backend_optimization_level=0',)",
+)
+
+
+def operations(variant):
+    """Of a whole run."""
+    config = from_dict(recipes.get_config(variant).to_dict())
+    teacher, times, size = config.teacher, config.schedule, config.image_size
+    task = Task(recipes.GROUNDS[variant.partition("_")[0]].classes, len(teacher.mean), teacher.mean, teacher.std)
+    experiment = build(config, task, teacher=teacher.arch)
+    images = jnp.zeros((1, size, size, task.channels))
+    loaded = jax.eval_shape(MODELS[teacher.arch].network(task.classes).init, jax.random.key(0), images)
+    given = jax.eval_shape(experiment.freeze, loaded)
+    state = jax.eval_shape(experiment.method.init, jax.random.key(0))
+    turns = experiment.method.turns
+    schedule = Schedule(
+        tuple(name for name in turns if name != FILLING), times.epochs, times.rounds_per_epoch, 0, times.filling
+    )
+    return sum(
+        rounds * count_flops(turns[turn].round, state, given, jax.random.key(0))
+        for turn, rounds in rounds_by_turn(schedule, schedule.rounds).items()
+    )
+
+
+@pytest.mark.parametrize(
+    "ground", [pytest.param(name, marks=[] if name == "digits" else [pytest.mark.slow]) for name in recipes.GROUNDS]
+)
+def test_all_recipes_of_a_ground_have_the_same_operations(ground):
+    spent = {name: operations(f"{ground}_{name}") for name in recipes.GROUNDS[ground].lengths}
+    budget = {"digits": 1.1e12, "coarse16": 1.16e14, "resnet20": 1.16e14}[ground]
+    assert spent == {name: pytest.approx(budget, rel=0.05) for name in spent}
+
+
+def test_every_recipe_has_a_length_on_every_ground():
+    assert all(ground.lengths.keys() == recipes.RECIPES.keys() for ground in recipes.GROUNDS.values())
+
+
+def run(directory, ground, recipe, seed, top1, *, finished=True, teacher="sha256:1", student="small"):
+    """What is kept of one: its test top-1 rises to the best, then falls to the last."""
+    best, last = top1
+    place = directory / ground / recipe / f"seed_{seed}"
+    place.mkdir(parents=True)
+    measures = {"validation": {"top1": best}, "test": {"top1": last, "agreement": 0.5}}
+    played = {"parameters": 1000, "last": measures, "best": measures}
+    summary = {
+        "config": f"methods:{ground}_{recipe}", "seed": seed, "finished": finished, "students": {student: played},
+        "teacher": {"arch": "resnet20", "digest": teacher, "top1": {"test": 0.8}}, "teacher_queries": 2000,
+        "flops": 10**12, "wall_seconds": 90.0, "images_per_second": 20.0, "device": "1 x cpu (cpu)",
+    }  # fmt: skip
+    (place / "summary.json").write_text(json.dumps(summary))
+    with (place / "history.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, HISTORY)
+        table.writeheader()
+        for i, (split, value) in enumerate([("validation", 0.99), ("test", best), ("test", last)]):
+            table.writerow({"split": split, "top1": value, "teacher_queries": 1000 * i, "wall_seconds": 30.0 * i})
+
+
+def test_the_best_last_comes_first_and_peeking_is_seen(tmp_path):
+    run(tmp_path, "digits", "akd", 0, (0.75, 0.5))
+    run(tmp_path, "digits", "akd", 10, (0.85, 0.7))
+    run(tmp_path, "digits", "fast", 2, (0.65, 0.65), finished=False)
+    run(tmp_path, "coarse16", "akd", 0, (0.25, 0.25))
+    found = contest.compared(tmp_path)
+    assert list(found) == ["coarse16", "digits"]
+    akd = found["digits"][1]
+    assert akd["seeds"] == [0, 10] and akd["last"]["mean"] == pytest.approx(0.6)
+    assert akd["best_on_test"]["top1"] == [0.75, 0.85] and akd["agreement"] == 0.5
+    lines = contest.tables({"grounds": found}).splitlines()
+    assert lines[-2].startswith("| fast (not finished) | 1 | 65.00 % |")
+    assert lines[-1] == (
+        "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 50.00 % | 2,000 | 1.00e+12 | 1.5 |"
+    )
+    contest.draw(tmp_path, tmp_path / "top1.png")
+    assert (tmp_path / "top1.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--grounds", "moon"), "--grounds moon: unknown; give some of digits,"),
+        (("--recipes", "chess"), "no such variant; give one of methods:digits_akd"),
+        (("--seeds", "one"), "--seeds one: give numbers"),
+        (("--jobs", "0"), "--jobs 0: this machine lets it have 1 to "),
+        (("--fast",), "--fast: no such flag"),
+    ],
+)
+def test_bad_flags_are_one_line(flags, says, tmp_path, capsys):
+    assert status(methods, "--workdir", tmp_path / "runs", "--results", tmp_path / "kept", *flags) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and says in said and not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_is_not_played_again(tmp_path, capsys):
+    kept = tmp_path / "kept"
+    given = ("--workdir", tmp_path / "runs", "--results", kept, "--recipes", "akd", *TINY)
+    assert status(methods, *given, "--seeds", "1") == 0
+    assert "1 runs, 1 of them to be played" in capsys.readouterr().out
+    summary = json.loads((kept / "digits" / "akd" / "seed_1" / "summary.json").read_text())
+    assert summary["finished"] and summary["rounds"] == 1 and summary["teacher"]["source"] == "digits_teacher.pth"
+    assert (kept / "top1.png").exists()
+    run(kept, "digits", "akd", 0, (0.75, 0.5), teacher=summary["teacher"]["digest"], student="resnet10_8x_w4")
+    assert status(methods, *given, "--seeds", "0,1") == 0
+    assert "2 runs, 0 of them to be played" in capsys.readouterr().out
+    told = json.loads((kept / "results.json").read_text())
+    assert [row["seeds"] for row in told["grounds"]["digits"]] == [[0, 1]]
+
+
+def test_a_run_that_fails_ends_the_command_and_says_where_to_look(tmp_path, capsys):
+    flags = ("--workdir", tmp_path / "runs", "--results", tmp_path / "kept", "--recipes", "akd")
+    assert status(methods, *flags, "--config.batch_size=1") == 1
+    assert "methods:digits_akd with seed 0 ended with status 2" in capsys.readouterr().err
+    log = tmp_path / "runs" / "digits" / "akd" / "seed_0" / "log.txt"
+    assert "error: batch_size=1" in log.read_text()
+    assert not (tmp_path / "kept" / "digits").exists()
