@@ -146,11 +146,20 @@ def any_variables(teacher, classes, channels):
     return Variables(params, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes.batch_stats))
 
 
-QUICK = ("akd", "dfad", "baseline", "teacher")
-"""Whose networks of full size compile in seconds; of others it is one variant with small networks that does."""
+FULL = {
+    ("akd", ""),
+    ("akd", "digits"),
+    ("dfad", ""),
+    ("teacher", "resnet34"),
+    ("teacher", "wrn40_2"),
+    ("baseline", "coarse16_distilled"),
+}
+"""Played with their own networks; all others are too, in minutes."""
+SMALL = [("dafl", ""), ("dfq", ""), ("fast", ""), ("nayer", ""), ("methods", "digits_zskt")]
+"""Played with small networks: a config of each family that is not among FULL."""
 PLAYED = [
-    *((pytest.param(*each, False, marks=[] if each[0] in QUICK else [pytest.mark.slow])) for each in VARIANTS),
-    *((name, "", True) for name in FILES if name not in QUICK),
+    *(pytest.param(*each, False, marks=[] if each in FULL else [pytest.mark.slow]) for each in VARIANTS),
+    *((*each, True) for each in SMALL),
 ]
 
 
