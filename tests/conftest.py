@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 
 # Programs that are quick to compile, and slow, since nearly all here play a few rounds of something tiny. Before JAX.
@@ -16,3 +17,7 @@ def compiled_programs(tmp_path_factory):
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     jax.config.update("jax_compilation_cache_dir", str(shared / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+# Tracing makes very many objects that stay, and looking through all of them again and again takes a fifth of it.
+gc.set_threshold(100_000, 50, 100)

@@ -20,7 +20,8 @@ from benchmarks.side_by_side import summary
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("peer", ["torch_tuned", pytest.param("flax", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("peer", ["torch_tuned", "flax"])
 def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
     variants = ["jax"] if peer.startswith("torch") and why_missing("torch") else ["jax", peer]
     out, picture = tmp_path / "out" / "figures.json", tmp_path / "out" / "ratios.png"
@@ -38,6 +39,19 @@ def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
     assert game["compile_seconds"]["cached"]["compiling"] < game["compile_seconds"]["cold"]["compiling"]
     assert min(game["peak_memory"].values()) > 2**27 and measured["matmul_flops_per_second"] > 1e9
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_worker_answers_and_a_variant_plays_the_same_game_as_ours(tmp_path):
+    """PyTorch's, or where that is not installed, the plain Flax loop."""
+    peer = "flax" if why_missing("torch") else "torch"
+    losses = {}
+    for variant in ("jax", peer):  # the first writes down where both begin
+        with workers.workers([variant], "tiny", tmp_path, workers.Place(1)) as made:
+            if variant == "jax":
+                made[variant].ask("prepare")
+            losses[variant] = made[variant].ask("losses")
+    assert len(losses["jax"]) == 2 * games.ROUNDS
+    assert losses[peer] == pytest.approx(losses["jax"], rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_only_the_first_writes(together):
     assert {"summary.json", "curves.png", "checkpoints", "samples"} <= names(folders[0] / "run")
 
 
+@pytest.mark.slow
 def test_two_train_a_teacher_and_one_goes_on(tmp_path, programs):
     """With labelled images in an order of their own, in parts; every time until the teacher is there."""
     run, one = tmp_path / "host0" / "run", tmp_path / "one"
@@ -154,6 +155,7 @@ def test_a_signal_to_one_stops_both_after_saving(stopped):
     assert played == {saved_run.read(directory / "host0" / "run").progress.round}
 
 
+@pytest.mark.slow
 def test_two_go_on_until_one_is_lost(stopped, programs):
     """The first ends too, with an error, and what it saved is intact."""
     directory, _ = stopped

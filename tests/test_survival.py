@@ -13,13 +13,13 @@ from akd_jax import dispatch, hosts, loop, progress, saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
 from akd_jax.schedule import Dispatch
 
-# Two students in turn, and at once, against a generator and without one, and one with a bank of images to be saved. The
-# state of the others is of no other kind, so they are left to the slow tests.
-STAGES = [(method, STUDENTS, turns) for method in ("akd", "supervised") for turns in (1, 2)] + [
-    pytest.param((method, STUDENTS[:1], 1), marks=[] if method == "fast" else [pytest.mark.slow])
-    for method in PLAYED
-    if method not in ("akd", "supervised")
+QUICK = [("akd", STUDENTS, 2), ("supervised", STUDENTS, 1), ("fast", STUDENTS[:1], 1)]
+"""Two students in turn against a generator, two at once without one, and one with a bank of images to be saved."""
+# The state of the others is of no other kind, so they are left to the slow tests.
+SLOW = [("akd", STUDENTS, 1), ("supervised", STUDENTS, 2)] + [
+    (method, STUDENTS[:1], 1) for method in PLAYED if method not in ("akd", "supervised", "fast")
 ]
+STAGES = [*QUICK, *(pytest.param(stage, marks=pytest.mark.slow) for stage in SLOW)]
 
 
 @pytest.fixture(scope="module", params=STAGES)

@@ -139,20 +139,8 @@ def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start,
     assert saved_run.read(tmp_path).progress.round == 2
 
 
-def test_a_signal_from_outside(start, whole, tmp_path):
-    process = start(tmp_path)
-    wait_for_round(process, tmp_path, 3)
-    process.terminate()
-    process.join(60)
-    assert process.exitcode == 143
-    assert 3 <= saved_run.read(tmp_path).progress.round < 2 * EPOCHS
-    process = start(tmp_path)
-    process.join()
-    assert process.exitcode == 0
-    assert_same_result(whole(GAMES[0])[0], tmp_path)
-
-
-def test_a_second_run_is_refused_at_once_and_the_first_goes_on(start, whole, tmp_path):
+def test_a_second_run_is_refused_at_once_and_a_signal_stops_the_first(start, whole, tmp_path):
+    """Which goes on as if neither had been."""
     process = start(tmp_path)
     os.kill(process.pid, signal.SIGSTOP)
     try:
@@ -166,6 +154,12 @@ def test_a_second_run_is_refused_at_once_and_the_first_goes_on(start, whole, tmp
     assert second.stderr.count("\n") == 1
     # Of the processor, since other programs make the clock's too long.
     assert sum(after[2:4]) - sum(before[2:4]) < 2
+    wait_for_round(process, tmp_path, 3)
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 143
+    assert 3 <= saved_run.read(tmp_path).progress.round < 2 * EPOCHS
+    process = start(tmp_path)
     process.join()
     assert process.exitcode == 0
     assert_same_result(whole(GAMES[0])[0], tmp_path)
