@@ -7,7 +7,7 @@ import pytest
 from outcomes import rows
 from stage import STUDENTS, Stage, keys_of_steps, poisoned
 
-from akd_jax import experiment, metrics, saved_run
+from akd_jax import families, metrics, saved_run
 from akd_jax.errors import NonFiniteError
 
 SEED, STEPS = 0, 2
@@ -18,7 +18,7 @@ def stage(tmp_path_factory):
     """Of six rounds, 1 to 6: in the second both student steps are bad; from the third on, all generator steps."""
     bad = [*keys_of_steps(SEED, 1, STEPS)[0], *(keys_of_steps(SEED, round, STEPS)[1] for round in range(2, 6))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "_normal", poisoned(experiment._normal, np.stack(bad)))
+        patch.setattr(families, "_normal", poisoned(families._normal, np.stack(bad)))
         return Stage(tmp_path_factory.mktemp("stage") / "none")
 
 
@@ -75,7 +75,7 @@ def test_a_good_students_steps_do_not_reset_the_count_of_a_bad_one(tmp_path):
     """Of two that take turns of three rounds; the first one's steps are all bad."""
     bad = [keys_of_steps(SEED, round, STEPS)[0] for round in (0, 1, 2, 6, 7, 8)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "_normal", poisoned(experiment._normal, np.concatenate(bad)))
+        patch.setattr(families, "_normal", poisoned(families._normal, np.concatenate(bad)))
         stage = Stage(tmp_path / "none", {"students": STUDENTS})
     with pytest.raises(NonFiniteError, match=r"student step 2 of round 7 is .* 8 such steps in a row"):
         stage.train(tmp_path, max_skipped=8)

@@ -65,7 +65,12 @@ def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint
 
 
 @pytest.mark.parametrize(
-    ("at_once", "turns", "other_player"), [(2, (), "moving"), (4, [("large", "small")], "moving"), (2, (), "running")]
+    ("at_once", "turns", "other_player"),
+    [
+        (2, (), "moving"),
+        pytest.param(4, [("large", "small")], "moving", marks=pytest.mark.slow),
+        pytest.param(2, (), "running", marks=pytest.mark.slow),
+    ],
 )
 def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_same(at_once, turns, other_player):
     settings = {"student_steps": 4, "turns": turns, "other_player": other_player,
