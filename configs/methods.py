@@ -39,6 +39,7 @@ class Ground(NamedTuple):
 
     capacity: images in a bank. final: share of its peak that a rate ends with.
     lengths: by recipe, for about the same floating-point operations.
+    rates: by recipe, the students' and the generator's of a search by validation top-1, where there was one.
     """
 
     values: Values
@@ -48,6 +49,7 @@ class Ground(NamedTuple):
     final: float
     capacity: int
     lengths: Mapping[str, Length]
+    rates: Mapping[str, tuple[float, float]] = {}
 
 
 DIGITS = Ground(
@@ -79,6 +81,8 @@ DIGITS = Ground(
         "nayer": Length(5, 48),
         "best": Length(36, 9),
     },
+    # Nine pairs each, seed 100: results/methods/search_digits.json.
+    rates={"akd": (0.2, 3e-3), "dfad": (0.2, 1e-3), "best": (0.4, 1e-3)},
 )
 
 
@@ -154,10 +158,11 @@ def dfad(ground: Ground) -> Values:
 
 
 def _adversarial(ground: Ground, method: str, student_steps: int) -> Values:
+    student, generator = ground.rates.get(method, (0.1, 1e-3))
     return {
         "method": method,
-        "student_optimizer": _sgd(ground, 0.1, weight_decay=5e-4),
-        "generator_optimizer": _adam(ground, 1e-3),
+        "student_optimizer": _sgd(ground, student, weight_decay=5e-4),
+        "generator_optimizer": _adam(ground, generator),
         "adversarial": {"objective": "l1", "student_steps": student_steps},
     }
 
@@ -224,7 +229,9 @@ def best(ground: Ground) -> Values:
 
     A step towards each of many batches leaves more of them in the bank than some steps towards each of a few.
     """
-    values = fast(ground)
+    values, (student, generator) = fast(ground), ground.rates.get("best", (0.2, 3e-3))
+    values["student_optimizer"] = _sgd(ground, student)
+    values["generator_optimizer"] = values["generator_optimizer"] | {"learning_rate": generator}
     return values | {"fast": values["fast"] | {"synthesis_steps": 1, "latents_rate": 0.0, "reset_at": 1.0}}
 
 
