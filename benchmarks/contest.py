@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from akd_jax import comparison, files, spread, workdir
+from akd_jax.errors import InputError
 
 SPLIT = "test"
 AGAINST = {"teacher_queries": ("images shown to the teacher", 1), "wall_seconds": ("minutes", 60)}
@@ -17,6 +18,7 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
 
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
     best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
+    Raises InputError where runs of one recipe are of several teachers or students.
     """
     return {
         ground: sorted(
@@ -42,7 +44,9 @@ def _seed(summary: Path) -> tuple[str, int]:
 
 def _row(runs: Sequence[Path]) -> dict[str, Any]:
     summaries = [files.read_json(run / workdir.SUMMARY) for run in runs]
-    (row,) = comparison.compare(summaries, SPLIT)["rows"]
+    row, *others = comparison.compare(summaries, SPLIT)["rows"]
+    if others:
+        raise InputError(f"{runs[0].parent} has runs of several teachers or students: keep those of each elsewhere")
     last = [summary["students"][row["student"]]["last"][SPLIT] for summary in summaries]
     peaks = [{"top1": max(point["top1"] for point in _curve(run, SPLIT))} for run in runs]
     return row | {

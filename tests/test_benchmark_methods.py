@@ -10,6 +10,7 @@ import pytest
 from commands import status
 
 from akd_jax.config_dict import from_dict
+from akd_jax.errors import InputError
 from akd_jax.experiment import build
 from akd_jax.flops import count_flops
 from akd_jax.metrics import HISTORY
@@ -99,6 +100,13 @@ def test_the_best_last_comes_first_and_peeking_is_seen(tmp_path):
     )
     contest.draw(tmp_path, tmp_path / "top1.png")
     assert (tmp_path / "top1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_seeds_of_another_teacher_are_not_put_beside(tmp_path):
+    run(tmp_path, "digits", "akd", 0, (0.75, 0.5))
+    run(tmp_path, "digits", "akd", 1, (0.75, 0.5), teacher="sha256:2")
+    with pytest.raises(InputError, match="akd has runs of several teachers"):
+        contest.compared(tmp_path)
 
 
 @pytest.mark.parametrize(
