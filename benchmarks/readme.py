@@ -4,13 +4,14 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import figures, growth, on_paper
+from benchmarks import contest, figures, growth, on_paper
 
 ROOT = Path(__file__).parents[1]
 TABLES = {
     "results/benchmark_cpu/results.json": figures.tables,
     "results/growth_cpu/results.json": growth.markdown,
     "results/h200_on_paper/results.json": on_paper.table,
+    "results/methods/results.json": contest.tables,
 }
 
 
