@@ -24,3 +24,8 @@ def check_finite(config: Any, low: float, *keys: str) -> None:
 def check_counts(config: Any, *keys: str) -> None:
     for key in keys:
         check(key, getattr(config, key), getattr(config, key) >= 1, "a whole number, at least 1")
+
+
+def check_shares(config: Any, *keys: str) -> None:
+    for key in keys:
+        check(key, getattr(config, key), 0 <= getattr(config, key) <= 1, "in [0, 1]")

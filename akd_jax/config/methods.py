@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from akd_jax.config.checks import check, check_counts, check_finite
+from akd_jax.config.checks import check, check_counts, check_finite, check_shares
 
 
 def _check_crop(config: Any) -> None:
@@ -98,80 +98,83 @@ class DfqConfig:
 
 
 @dataclass(frozen=True)
-class FastConfig:
-    """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
+class ReplayConfig:
+    """What methods that keep their images in a bank have in common, with Fast-Datafree's and NAYER's numbers.
 
-    generator_optimizer's rate of 3e-3 belongs to these.
-    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_optimizer's, and
-    latents_rate of the latents. The generator itself has synthesis_steps times the former, as its schedule has it.
-    student_steps: in a round, after its one synthesis. temperature: of the students' KL. The weights are of the
-    synthesis' loss. batch_norm_memory: share of earlier batches in its statistics. adversarial_from and reset_at:
-    shares of the run, from which on the adversarial term counts and at which the generator's first layers begin anew
-    (1 for never). bank_capacity: images, of which the oldest give way. crop, flip: of the
-    images that students learn from, and that a synthesis shows, as of SupervisedConfig.
+    synthesis_steps: of one synthesis. student_steps: in a round, after its syntheses. temperature: of the students' KL.
+    The weights are of the synthesis' loss. batch_norm_memory: share of earlier batches in its statistics.
+    adversarial_from: share of the run, from which on the adversarial term counts. bank_capacity: images, of which the
+    oldest give way. crop, flip: of the images that students learn from, and that a synthesis shows, as of
+    SupervisedConfig.
     """
 
-    synthesis_steps: int = 5
-    latents_rate: float = 0.01
+    synthesis_steps: int
+    adversarial_from: float
+    bank_capacity: int
     student_steps: int = 400
     temperature: float = 20.0
     batch_norm_weight: float = 10.0
     batch_norm_memory: float = 0.9
     one_hot_weight: float = 0.5
     adversarial_weight: float = 1.33
-    adversarial_from: float = 19 / 220
-    reset_at: float = 139 / 220
-    bank_capacity: int = 56_320
     crop: int = 4
     flip: bool = True
 
     def __post_init__(self):
         check_counts(self, "synthesis_steps", "student_steps", "bank_capacity")
-        check_finite(self, 0, "latents_rate", "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        check_shares(self, "batch_norm_memory", "adversarial_from")
         _check_crop(self)
-        for key in ("batch_norm_memory", "adversarial_from", "reset_at"):
-            check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
         _check_temperature(self)
 
 
 @dataclass(frozen=True)
-class NayerConfig:
+class FastConfig(ReplayConfig):
+    """Fast-Datafree's own settings, with the numbers of its five steps for ResNet-34 and ResNet-18.
+
+    generator_optimizer's rate of 3e-3 belongs to these.
+    synthesis_steps: of a copy of the generator for each batch, with constant rates: generator_optimizer's, and
+    latents_rate of the latents. The generator itself has synthesis_steps times the former, as its schedule has it.
+    A round has one synthesis. reset_at: share of the run, at which the generator's first layers begin anew (1 for
+    never).
+    """
+
+    synthesis_steps: int = 5
+    adversarial_from: float = 19 / 220
+    bank_capacity: int = 56_320
+    latents_rate: float = 0.01
+    reset_at: float = 139 / 220
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_finite(self, 0, "latents_rate")
+        check_shares(self, "reset_at")
+
+
+@dataclass(frozen=True)
+class NayerConfig(ReplayConfig):
     """NAYER's own settings, with its numbers for 100 classes.
 
     syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class, but filling_syntheses in a
     round of the epochs of schedule.filling; generator_optimizer's rate runs over the steps of one. generator_life:
     rounds, after which the generator begins anew; 0 for never.
-    student_steps: in a round, after its syntheses. embeddings: what stands for the classes: "classifier", the teacher's
-    own last layer; "one_hot"; "orthonormal", random; or the path of an .npy file, [classes, D] numbers,
-    such as of their names by a model of language. Others as of FastConfig.
+    embeddings: what stands for the classes: "classifier", the teacher's own last layer; "one_hot"; "orthonormal",
+    random; or the path of an .npy file, [classes, D] numbers, such as of their names by a model of language.
     """
 
+    synthesis_steps: int = 40
+    adversarial_from: float = 20 / 220
+    bank_capacity: int = 240_000
     syntheses: int = 2
     filling_syntheses: int = 10
-    synthesis_steps: int = 40
     noise_layers: int = 4
     generator_life: int = 10
     embeddings: str = "classifier"
-    student_steps: int = 400
-    temperature: float = 20.0
-    batch_norm_weight: float = 10.0
-    batch_norm_memory: float = 0.9
-    one_hot_weight: float = 0.5
-    adversarial_weight: float = 1.33
-    adversarial_from: float = 20 / 220
-    bank_capacity: int = 240_000
-    crop: int = 4
-    flip: bool = True
 
     def __post_init__(self):
-        check_counts(self, "syntheses", "filling_syntheses", "synthesis_steps", "noise_layers")
-        check_counts(self, "student_steps", "bank_capacity")
-        check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
+        super().__post_init__()
+        check_counts(self, "syntheses", "filling_syntheses", "noise_layers")
         check("generator_life", self.generator_life, self.generator_life >= 0, "a whole number, at least 0")
-        _check_crop(self)
-        for key in ("batch_norm_memory", "adversarial_from"):
-            check(key, getattr(self, key), 0 <= getattr(self, key) <= 1, "in [0, 1]")
-        _check_temperature(self)
 
 
 @dataclass(frozen=True)
