@@ -1,5 +1,7 @@
 """Images made to look a little different each time they are learnt from; pure, on the device."""
 
+from collections.abc import Callable
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -35,3 +37,36 @@ def augment(key: Array, images: Array, *, crop: int, flip: bool) -> Array:
     crop_key, flip_key = jax.random.split(key)
     images = shifted(crop_key, images, most=crop) if crop else images
     return mirrored(flip_key, images) if flip else images
+
+
+def mixed(key: Array, images: Array) -> Array:
+    """Each image of a batch [B, H, W, C] blended with another of it, with a share of its own, uniform in 0..1.
+
+    Mixup (Zhang et al. 2018, arXiv:1710.09412), whose labels are the teacher's word on what came of it here, as in
+    distillation by function matching (Beyer et al. 2022, arXiv:2106.05237).
+    """
+    partner_key, share_key = jax.random.split(key)
+    share = jax.random.uniform(share_key, (len(images), 1, 1, 1), images.dtype)
+    return share * images + (1 - share) * jax.random.permutation(partner_key, images)
+
+
+def pasted(key: Array, images: Array) -> Array:
+    """Each image of a batch [B, H, W, C] with a rectangle of another of it in the same place.
+
+    CutMix (Yun et al. 2019, arXiv:1905.04899): of the image's own proportions, around a pixel of any place, cut at the
+    borders; its area, before that, is uniform in 0..1 of the image's.
+    """
+    partner_key, area_key, centre_key = jax.random.split(key, 3)
+    size = jnp.array(images.shape[1:3])
+    half = jnp.sqrt(jax.random.uniform(area_key, (len(images), 1))) * size / 2
+    centre = jax.random.uniform(centre_key, (len(images), 2)) * size
+    rows, columns = (
+        jnp.abs(jnp.arange(length) + 0.5 - centre[:, i, None]) < half[:, i, None]
+        for i, length in enumerate(images.shape[1:3])
+    )
+    inside = (rows[:, :, None] & columns[:, None, :])[..., None]
+    return jnp.where(inside, jax.random.permutation(partner_key, images), images)
+
+
+MIXES: dict[str, Callable[[Array, Array], Array] | None] = {"none": None, "mixup": mixed, "cutmix": pasted}
+"""How images of one batch are made into others: (key, [B, H, W, C]) -> the same shape; None for not at all."""

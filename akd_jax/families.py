@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from akd_jax import embeddings, objectives, optimizers
-from akd_jax.augmentation import augment
+from akd_jax.augmentation import MIXES, augment
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
@@ -167,14 +167,18 @@ def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
 def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
     """A group of settings of which some say how images of a bank are seen: these as functions instead.
 
-    made: images of one synthesis. Raises InputError for a bank that is too small for these.
+    made: images of one synthesis. Raises InputError for a bank that is too small for these, and for an unknown mix.
     """
+    group = family_of(config).group
     if own["bank_capacity"] < made:
-        key = f"{family_of(config).group}.bank_capacity"
-        raise InputError(f"{key}={own['bank_capacity']}: must be at least {made}, the images of one synthesis")
+        raise InputError(
+            f"{group}.bank_capacity={own['bank_capacity']}: must be at least {made}, the images of one synthesis"
+        )
+    check_name(f"{group}.mix", own["mix"], MIXES)
     rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
     task = scene.task
     return rest | {
+        "mix": MIXES[own["mix"]],
         "augment": partial(_augment_normalised, task=task, crop=own["crop"], flip=own["flip"]),
         "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),

@@ -1,10 +1,10 @@
-"""Shifts and mirror images, against NumPy; all of them equally likely."""
+"""Shifts, mirror images and mixtures, against NumPy; all of them equally likely."""
 
 import jax
 import numpy as np
 import pytest
 
-from akd_jax.augmentation import augment, mirrored, shifted
+from akd_jax.augmentation import augment, mirrored, mixed, pasted, shifted
 
 IMAGES = np.arange(1, 3 * 4 * 5 * 2 + 1, dtype=np.uint8).reshape(3, 4, 5, 2)
 
@@ -57,3 +57,41 @@ def test_half_are_mirrored():
 
 def test_nothing_is_done_where_nothing_is_wanted():
     np.testing.assert_array_equal(augment(jax.random.key(0), IMAGES, crop=0, flip=False), IMAGES)
+
+
+def test_mixed_images_are_of_two_in_shares_that_are_uniform():
+    """Image i is 1 in channel i, so that channels tell of which images a mixture is."""
+    batch = np.broadcast_to(np.eye(40, dtype=np.float32)[:, None, None], (40, 2, 3, 40))
+    shares = []
+    for seed in range(50):
+        found = np.asarray(mixed(jax.random.key(seed), batch))
+        assert (found == found[:, :1, :1]).all()
+        parts = found[:, 0, 0]
+        np.testing.assert_allclose(parts.sum(1), 1, rtol=1e-6)
+        partners = (parts - np.diag(np.diag(parts)) > 0).sum(1)
+        assert partners.max() <= 1 and partners.sum() >= 30
+        shares.append(np.diag(parts)[partners == 1])
+    shares = np.sort(np.concatenate(shares))
+    assert np.abs(shares - np.linspace(0, 1, len(shares))).max() < 1.63 / len(shares) ** 0.5  # Kolmogorov, 1 %
+
+
+def test_pasted_images_have_a_rectangle_of_another_in_its_place():
+    """Image i is i everywhere, and has a ramp in its second channel that shows where a pixel was."""
+    size = 24
+    place = np.broadcast_to(np.arange(size * size, dtype=np.float32).reshape(1, size, size), (30, size, size))
+    batch = np.stack([np.broadcast_to(np.arange(30.0)[:, None, None], place.shape), place], -1).astype(np.float32)
+    areas, paste = [], jax.jit(pasted)
+    for seed in range(60):
+        found = np.asarray(paste(jax.random.key(seed), batch))
+        assert (found[..., 1] == place).all()
+        for number, image in enumerate(found[..., 0]):
+            rows, columns = np.nonzero(image != number)
+            if not len(rows):
+                continue
+            box = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            assert (box == box[0, 0]).all()
+            areas.append(box.size / image.size)
+    # Of a side of sqrt(a), a uniform, sqrt(a) - a / 4 is left on the mean when it is cut; those of no pixel, and those
+    # whose partner is the image itself, are not seen.
+    assert np.mean(areas) == pytest.approx(0.2 + 0.3 - 0.2 + 1 / 48, abs=0.02)
+    assert len(areas) > 0.9 * 30 * 60

@@ -252,6 +252,7 @@ def test_differences_name_settings_that_one_side_lacks():
         ("fast", "synthesis_steps", 0),
         ("fast", "batch_norm_memory", 1.5),
         ("fast", "crop", -1),
+        ("fast", "adversarial_ramp", -0.1),
         ("nayer", "generator_life", -1),
         ("nayer", "adversarial_from", 2.0),
     ],

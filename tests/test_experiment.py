@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from akd_jax.augmentation import mixed
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import build
@@ -167,6 +168,14 @@ def test_a_bank_holds_what_a_synthesis_makes(method, changes, made):
     with pytest.raises(InputError, match=rf"^{method}\.bank_capacity={made - 1}: must be at least {made}, the images"):
         settings_of(method, **changes)
     settings_of("akd", **changes)
+
+
+@pytest.mark.parametrize("method", ["fast", "nayer"])
+def test_the_mix_of_a_students_images_by_name(method):
+    assert settings_of(method)["mix"] is None
+    assert settings_of(method, **{method: {"mix": "mixup"}})["mix"] is mixed
+    with pytest.raises(InputError, match=rf"^{method}\.mix='blend': unknown; give one of none, mixup, cutmix$"):
+        settings_of(method, **{method: {"mix": "blend"}})
 
 
 def test_black_comes_into_images_that_are_moved():

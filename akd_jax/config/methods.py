@@ -103,9 +103,10 @@ class ReplayConfig:
 
     synthesis_steps: of one synthesis. student_steps: in a round, after its syntheses. temperature: of the students' KL.
     The weights are of the synthesis' loss. batch_norm_memory: share of earlier batches in its statistics.
-    adversarial_from: share of the run, from which on the adversarial term counts. bank_capacity: images, of which the
-    oldest give way. crop, flip: of the images that students learn from, and that a synthesis shows, as of
-    SupervisedConfig.
+    adversarial_from: share of the run, from which on the adversarial term counts; adversarial_ramp: share of the run in
+    which it then grows to its weight, 0 for at once. bank_capacity: images, of which the oldest give way.
+    crop, flip: of the images that students learn from, and that a synthesis shows, as of SupervisedConfig. mix: of
+    MIXES, how images of a student's batch are then made into others.
     """
 
     synthesis_steps: int
@@ -117,13 +118,15 @@ class ReplayConfig:
     batch_norm_memory: float = 0.9
     one_hot_weight: float = 0.5
     adversarial_weight: float = 1.33
+    adversarial_ramp: float = 0.0
     crop: int = 4
     flip: bool = True
+    mix: str = "none"
 
     def __post_init__(self):
         check_counts(self, "synthesis_steps", "student_steps", "bank_capacity")
         check_finite(self, 0, "batch_norm_weight", "one_hot_weight", "adversarial_weight")
-        check_shares(self, "batch_norm_memory", "adversarial_from")
+        check_shares(self, "batch_norm_memory", "adversarial_from", "adversarial_ramp")
         _check_crop(self)
         _check_temperature(self)
 

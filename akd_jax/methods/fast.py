@@ -14,7 +14,7 @@ from akd_jax.methods.match import Match
 from akd_jax.methods.players import moved
 from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import replayed
-from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
+from akd_jax.methods.synthesis import Terms, grown, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.sharding import as_it_is
 from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
@@ -32,6 +32,7 @@ def fast(
     one_hot_weight: float,
     adversarial_weight: float,
     adversarial_from: float,
+    adversarial_ramp: float = 0.0,
     reset_at: float,
     first_layers: Sequence[str],
     inner_optimizer: optax.GradientTransformation,
@@ -48,8 +49,9 @@ def fast(
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
     steps, anew, while the bank has them as they were drawn.
-    adversarial_from, reset_at: shares of the run, from which on the adversarial term counts, and at which the modules
-    `first_layers` of the generator begin anew, with weights of N(0, 0.02^2) and no biases (1 for never).
+    adversarial_from, adversarial_ramp, reset_at: shares of the run: from which on the adversarial term counts, in how
+    much it grows (`grown`), and at which the modules `first_layers` of the generator begin anew, with weights of
+    N(0, 0.02^2) and no biases (1 for never).
     inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
     rounds, turns, split, networks, common: as of `replayed` and `assemble`.
     """
@@ -60,7 +62,9 @@ def fast(
         def step(state: AKDState, teacher_variables: Variables, key: Array):
             latents_key, labels_key, steps_key = jax.random.split(key, 3)
             labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
-            adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
+            adversarial = grown(
+                adversarial_weight, state.step, begins=adversarial_from * in_all, ramp=adversarial_ramp * in_all
+            )
             terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
             def loss(moving, batch_stats, key):

@@ -13,7 +13,7 @@ import optax
 from akd_jax.methods.match import Match
 from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import replayed
-from akd_jax.methods.synthesis import Terms, kept, loss_of, synthesise
+from akd_jax.methods.synthesis import Terms, grown, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.sharding import as_it_is
 from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
@@ -34,6 +34,7 @@ def nayer(
     one_hot_weight: float,
     adversarial_weight: float,
     adversarial_from: float,
+    adversarial_ramp: float = 0.0,
     generator_life: int,
     generator_optimizer: Callable[[int], optax.GradientTransformation],
     rounds: int,
@@ -49,8 +50,8 @@ def nayer(
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
     steps, anew, while the bank has them as they were drawn.
-    adversarial_from: share of the run, from which on the adversarial term counts. generator_life: rounds, after which
-    the generator begins anew; 0 for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
+    adversarial_from, adversarial_ramp: as of `fast`. generator_life: rounds, after which the generator begins anew; 0
+    for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
     rounds, turns, split, networks, common: as of `replayed` and `assemble`.
     """
     _, students, _ = networks
@@ -62,7 +63,9 @@ def nayer(
             noise_key, steps_key = jax.random.split(key)
             meanings = standardised(embeddings(teacher_variables))
             labels = split(jnp.tile(jnp.arange(classes), noise_layers))
-            adversarial = adversarial_weight * (state.step >= adversarial_from * in_all)
+            adversarial = grown(
+                adversarial_weight, state.step, begins=adversarial_from * in_all, ramp=adversarial_ramp * in_all
+            )
             terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
             def loss(moving, batch_stats, key):

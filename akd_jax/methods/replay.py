@@ -51,20 +51,27 @@ def replay_step(
     *,
     batch_size: int,
     augment: Callable[[Array, Array], Array],
+    mix: Callable[[Array, Array], Array] | None = None,
     normalise: Callable[[Array], Array],
     split: Callable[[Array], Array],
 ) -> Step:
     """Each student takes one step down on images from the bank.
 
-    normalise: pixels -> images as networks see them [B, H, W, C]; augment: (key, these) -> likewise.
+    normalise: pixels -> images as networks see them [B, H, W, C]; augment, then mix: (key, these) -> likewise.
     split: what the batch goes through, which may divide it among devices.
     Metrics: student_loss and student_gradient_norm of each.
     """
 
+    def both(key: Array, images: Array) -> Array:
+        augment_key, mix_key = jax.random.split(key)
+        return mix(mix_key, augment(augment_key, images))
+
+    seen = both if mix else augment
+
     def step(state: AKDState, teacher_variables: Variables, key: Array):
         sample_key, augment_key = jax.random.split(key)
         pixels, _ = bank.sample(state.memory.bank, sample_key, num=batch_size)
-        images = augment(augment_key, normalise(split(pixels)))
+        images = seen(augment_key, normalise(split(pixels)))
         target, _ = match.teacher.apply(teacher_variables, images, train=False)
         return learn(match, state, images, target, optimizer=optimizer)
 
@@ -87,6 +94,7 @@ def replayed(
     bank_capacity: int,
     normalise: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
+    mix: Callable[[Array, Array], Array] | None = None,
     split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
@@ -96,7 +104,7 @@ def replayed(
     Students' loss is KL at `temperature`; what a synthesis may raise is KL where they agree with the teacher.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
     shown in it. filling_syntheses: in a round in which students sit out, instead. renewed: the match -> a step before
-    them, None for none. bank_capacity: images. normalise, augment: as of `replay_step`.
+    them, None for none. bank_capacity: images. normalise, augment, mix: as of `replay_step`.
     split, batch_size, common: as of `assemble`, but in one part; the teacher is not folded, for its batch norms are
     read.
     """
@@ -117,10 +125,10 @@ def replayed(
         match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
     ) -> Turn:
         filled = fill(match, of_student, of_generator, times=syntheses)
-        student = guarded(
-            replay_step(match, of_student, batch_size=batch_size, augment=augment, normalise=normalise, split=split),
-            STUDENT_STEP,
+        step = replay_step(
+            match, of_student, batch_size=batch_size, augment=augment, mix=mix, normalise=normalise, split=split
         )
+        student = guarded(step, STUDENT_STEP)
         return Turn(
             round=in_turn(filled.round, repeat(student, student_steps)),
             steps={**filled.steps, STUDENT_STEP: student},

@@ -29,6 +29,15 @@ class Terms(NamedTuple):
     adversarial_weight: Array | float
 
 
+def grown(weight: Array | float, round: Array, *, begins: Array | float, ramp: Array | float) -> Array:
+    """[]: the weight in a round, counted from 0: none before `begins`, then more with each until it is whole in `ramp`.
+
+    A curriculum for the adversarial term, from images that the teacher knows to those that students do not (CuDFKD, Li
+    et al. 2022, arXiv:2208.13648); whole at once for a ramp of 0.
+    """
+    return weight * (round >= begins) * jnp.minimum((round - begins + 1) / jnp.maximum(ramp, 1), 1)
+
+
 class Synthesis(NamedTuple):
     """What came of it.
 

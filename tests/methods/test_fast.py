@@ -7,6 +7,7 @@ import optax
 import pytest
 from tiny_game import BATCH, CLASSES, LATENTS, equal, make_close_game, moved_images, moves, quick
 
+from akd_jax.methods.synthesis import grown
 from akd_jax.objectives import kl
 from akd_jax.pixels import to_pixels
 from akd_jax.types import Variables
@@ -111,6 +112,24 @@ def test_the_adversarial_term_waits(game, synthesis, descend):
     assert found[0] != pytest.approx(found[1], rel=5e-4)
 
 
+def test_a_curriculum_grows_evenly():
+    weights = [float(grown(3.0, jnp.int32(round), begins=1.9, ramp=4.0)) for round in range(8)]
+    assert weights == pytest.approx([0, 0, 3 * 1.1 / 4, 3 * 2.1 / 4, 3 * 3.1 / 4, 3, 3, 3])
+    assert [float(grown(3.0, jnp.int32(round), begins=1.9, ramp=0.0)) for round in range(4)] == [0, 0, 3, 3]
+
+
+def test_it_reaches_the_synthesis(synthesis, game, descend):
+    """Half of a run long, from a tenth of it on: in round 6 of 20 it is half of the way."""
+    slow = make_close_game("fast", adversarial_from=0.1, adversarial_ramp=0.5, reset_at=0.25)
+    state = game.state.replace(step=jnp.int32(6))
+    losses, *_ = written_out(descend, state, jax.random.key(0), share=0.0, adversarial=1.33 / 2)
+    step = quick(slow.method.turns["large"].steps["generator_step"])
+    _, metrics = step(state, game.teacher_variables, jax.random.key(0))
+    assert float(metrics["generator_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
+    _, whole = synthesis(state, game.teacher_variables, jax.random.key(0))
+    assert float(whole["generator_loss"]) != pytest.approx(float(metrics["generator_loss"]), rel=2e-4)
+
+
 @pytest.fixture(scope="module")
 def play(game):
     return quick(game.method.turns["large"].round)
@@ -148,6 +167,22 @@ def test_students_learn_from_the_bank_alone(game):
     (one, first), (two, _), (_, dark) = (step(s, game.teacher_variables, key) for s in (state, other, game.state))
     assert equal(one.students, two.students) and equal(one.memory, state.memory)
     assert first["student_loss"]["large"] != dark["student_loss"]["large"]
+
+
+def test_students_and_the_teacher_see_what_a_mix_makes_of_the_images():
+    """One that leaves nothing of the images but the key's own numbers, in one level for each."""
+
+    def levels(key, images):
+        return jnp.broadcast_to(jax.random.normal(key, (len(images), 1, 1, 1)), images.shape)
+
+    game = make_close_game("fast", mix=levels)
+    key, variables = jax.random.key(0), game.state.students["large"].variables
+    _, metrics = quick(game.method.turns["large"].steps["student_step"])(game.state, game.teacher_variables, key)
+    _, seen_key = jax.random.split(key)
+    images = levels(jax.random.split(seen_key)[1], jnp.zeros((BATCH, 8, 8, 1)))
+    seen, _ = game.teacher.apply(game.teacher_variables, images, train=False)
+    told, _ = game.students["large"].apply(variables, images, train=True)
+    assert float(metrics["student_loss"]["large"]) == pytest.approx(float(kl(20.0)(seen, told).mean()), rel=1e-4)
 
 
 def test_samples_are_of_the_bank(game):
