@@ -12,7 +12,7 @@ from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.families import Scene, arguments, check_name, family_of
 from akd_jax.methods import METHODS
-from akd_jax.models import GENERATORS, MODELS, make_classifier
+from akd_jax.models import GENERATORS, MODELS, make_classifier, pixels
 from akd_jax.models.folding import Fold, fold_batch_norms
 from akd_jax.sharding import ALONE, Placement
 from akd_jax.task import Task
@@ -69,7 +69,9 @@ def build(
                     f"pixels; method={config.method} compares those of one size"
                 )
     generator = None
-    if family.draws:
+    if family.inverts:
+        generator = pixels(size, task.channels)
+    elif family.draws:
         own = config.generator
         check_name("generator.name", own.name, GENERATORS)
         generator = GENERATORS[own.name].network(

@@ -13,6 +13,7 @@ from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
+from akd_jax.methods.deepinversion import deepinversion
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
@@ -47,6 +48,7 @@ class Family(NamedTuple):
     compares_stages: whether it compares stages of one height and width, which teacher and student then must have.
     keeps: whether it keeps the images it makes, the best of several whole batches, in a bank: such batches are not
     played in parts, and students may sit out while it is filled.
+    inverts: whether its latents are the pixels themselves, whatever generator the config has.
     """
 
     group: str
@@ -55,6 +57,7 @@ class Family(NamedTuple):
     reads_statistics: bool = False
     compares_stages: bool = False
     keeps: bool = False
+    inverts: bool = False
 
 
 def family_of(config: Config) -> Family:
@@ -87,10 +90,11 @@ def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
                 "several whole batches"
             )
     if family.draws:
+        pixels = config.image_size**2 * scene.task.channels
         common |= {
             "student_optimizer": partial(_sgd, config.student_optimizer),
             "generator_optimizer": partial(_adam, config.generator_optimizer),
-            "sample_latents": partial(_normal, latents=config.generator.latents),
+            "sample_latents": partial(_normal, latents=pixels if family.inverts else config.generator.latents),
             "rounds": config.schedule.epochs * config.schedule.rounds_per_epoch,
         }
     return common | family.settings(config, scene)
@@ -164,6 +168,13 @@ def _nayer(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _deepinversion(config: Config, scene: Scene) -> dict[str, Any]:
+    return {
+        **_replay(config, dict(vars(config.deepinversion)), scene, made=config.batch_size),
+        "classes": scene.task.classes,
+    }
+
+
 def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
     """A group of settings of which some say how images of a bank are seen: these as functions instead.
 
@@ -224,6 +235,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     dfq: Family("dfq", _dfq, reads_statistics=True),
     fast: Family("fast", _fast, reads_statistics=True, keeps=True),
     nayer: Family("nayer", _nayer, reads_statistics=True, keeps=True),
+    deepinversion: Family("deepinversion", _deepinversion, reads_statistics=True, keeps=True, inverts=True),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

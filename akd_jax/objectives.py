@@ -48,6 +48,20 @@ def kl(temperature: float) -> Loss:
     return loss
 
 
+def jensen_shannon(temperature: float) -> Loss:
+    """[B], in nats, at most log 2: (KL(p || m) + KL(q || m)) / 2, where p and q are softmax(teacher / T) and
+    softmax(student / T), and m is their mean. What Adaptive DeepInversion raises (Yin et al. 2020, arXiv:1912.08795).
+    """
+
+    def loss(teacher: Outputs, student: Outputs) -> Array:
+        _check_shapes(teacher, student)
+        p, q = (jax.nn.log_softmax(outputs.logits / temperature) for outputs in (teacher, student))
+        mean = jnp.logaddexp(p, q) - jnp.log(2.0)
+        return (jnp.exp(p) * (p - mean) + jnp.exp(q) * (q - mean)).sum(-1) / 2
+
+    return loss
+
+
 def cross_entropy(outputs: Outputs, labels: Array, *, smoothing: float = 0.0) -> Array:
     """[B], in nats, of labels [B], of whose probability all classes share `smoothing` (arXiv:1512.00567, section 7)."""
     log_shares = jax.nn.log_softmax(outputs.logits)

@@ -1,5 +1,7 @@
 """Losses with the arithmetic written out, and against PyTorch's."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from akd_jax.objectives import (
     attention_transfer,
     cross_entropy,
     diversity_loss,
+    jensen_shannon,
     kl,
     l1,
     log_l1,
@@ -130,6 +133,20 @@ def test_the_decision_adversarial_term_is_cmis():
     value, gradient = jax.value_and_grad(ours)(jnp.asarray(student))
     assert float(value) == pytest.approx(wanted.item(), rel=1e-5)
     np.testing.assert_allclose(gradient, theirs.grad, atol=1e-6)
+
+
+def test_the_jensen_shannon_divergence_is_half_of_two_kls():
+    """Between each and their mean, in PyTorch; it is bounded, also for logits far apart."""
+    torch = pytest.importorskip("torch", reason="torch, the oracle, is a test dependency on Python 3.11 only")
+    random = np.random.default_rng(0)
+    teacher, student = (3 * random.normal(size=(8, 3)).astype(np.float32) for _ in range(2))
+    p, q = (torch.tensor(each / TEMPERATURE).softmax(1) for each in (teacher, student))
+    divergence = partial(torch.nn.functional.kl_div, ((p + q) / 2).log(), reduction="none")
+    wanted = (divergence(p) + divergence(q)).sum(1) / 2
+    found = jensen_shannon(TEMPERATURE)(outputs(teacher), outputs(student))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    far = jensen_shannon(1.0)(outputs([[0, 200]]), outputs([[200, 0]]))
+    assert float(far[0]) == pytest.approx(np.log(2))
 
 
 def stages(*shapes, seed=0):

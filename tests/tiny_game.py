@@ -10,6 +10,7 @@ from akd_jax.config import (
     AdamConfig,
     AdversarialConfig,
     Config,
+    DeepInversionConfig,
     DfqConfig,
     FastConfig,
     NayerConfig,
@@ -43,6 +44,10 @@ def quick(function):
     return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
+def normal(key, *, num, length=LATENTS):
+    return jax.random.normal(key, (num, length))
+
+
 def constant(rate):
     return learning_rate(rate, schedule="constant", steps=1)
 
@@ -70,6 +75,7 @@ def config_of(method, student_steps):
         zskt=ZsktConfig(**steps),
         dfq=DfqConfig(**steps),
         nayer=NayerConfig(**steps, filling_syntheses=3, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
+        deepinversion=DeepInversionConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, adversarial_weight=1.0),
         fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 
@@ -81,7 +87,7 @@ def make_method(method, student_steps, networks, **settings) -> Method:
         **FAMILIES[METHODS[method]].settings(config, scene),
         "student_optimizer": lambda updates: sgd(constant(0.05), momentum=0.9, weight_decay=5e-4),
         "generator_optimizer": lambda updates: adam(constant(1e-3)),
-        "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS)),
+        "sample_latents": normal,
         "batch_size": BATCH,
         "rounds": 10,
     } | settings
@@ -96,15 +102,17 @@ def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settin
     return Game(*networks, played, state, teacher_variables)
 
 
-def make_close_game(method, **settings) -> Game:
+def make_close_game(method, *, generator=None, sample_latents=normal, **settings) -> Game:
     """A game whose teacher tells images apart, and of whose students "large" is nearly its copy.
 
     So they agree on some images and not on others. Networks that have learnt nothing put all into a class of their own.
     """
-    teacher, students, generator = make_networks()
-    game = make_game(method, networks=(teacher, {**students, "large": teacher}, generator), **settings)
+    teacher, students, small = make_networks()
+    generator = generator or small
+    networks = teacher, {**students, "large": teacher}, generator
+    game = make_game(method, networks=networks, sample_latents=sample_latents, **settings)
     key, noise_key = jax.random.split(jax.random.key(9))
-    latents = jax.random.normal(key, (32, LATENTS))
+    latents = sample_latents(key, num=32)
 
     @quick
     def close(of_generator, of_teacher):

@@ -5,6 +5,7 @@ from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationC
 from akd_jax.config.methods import (
     AdversarialConfig,
     DaflConfig,
+    DeepInversionConfig,
     DfqConfig,
     FastConfig,
     NayerConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DaflConfig",
+    "DeepInversionConfig",
     "DfqConfig",
     "EvaluationConfig",
     "FastConfig",

@@ -181,6 +181,34 @@ class NayerConfig(ReplayConfig):
 
 
 @dataclass(frozen=True)
+class DeepInversionConfig(ReplayConfig):
+    """DeepInversion's own settings, with its numbers for CIFAR-10; adversarial_weight 1 makes it the adaptive one.
+
+    generator_optimizer's rate of 0.1 belongs to these, and generator.name "pixels".
+    syntheses: in a round, each of batch_size images, but filling_syntheses in a round of the epochs of
+    schedule.filling; generator_optimizer's rate runs over the steps of one. temperature: also of the divergence that a
+    synthesis raises. total_variation_weight: in its loss.
+    """
+
+    synthesis_steps: int = 2000
+    adversarial_from: float = 0.0
+    bank_capacity: int = 56_320
+    temperature: float = 3.0
+    batch_norm_memory: float = 0.0
+    one_hot_weight: float = 1.0
+    adversarial_weight: float = 0.0
+    crop: int = 2
+    total_variation_weight: float = 2.5e-5
+    syntheses: int = 1
+    filling_syntheses: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_counts(self, "syntheses", "filling_syntheses")
+        check_finite(self, 0, "total_variation_weight")
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

@@ -7,6 +7,7 @@ from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationC
 from akd_jax.config.methods import (
     AdversarialConfig,
     DaflConfig,
+    DeepInversionConfig,
     DfqConfig,
     FastConfig,
     NayerConfig,
@@ -68,6 +69,7 @@ class Config:
     dfq: DfqConfig = field(default_factory=DfqConfig)
     fast: FastConfig = field(default_factory=FastConfig)
     nayer: NayerConfig = field(default_factory=NayerConfig)
+    deepinversion: DeepInversionConfig = field(default_factory=DeepInversionConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

@@ -14,6 +14,7 @@ from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
 from akd_jax.export.facts import Facts
+from akd_jax.families import family_of
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
 from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
@@ -105,6 +106,8 @@ def of_generator(directory: Path) -> Subject:
     saved = saved_run.read(directory)
     if not saved.experiment.generator:
         raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
+    if family_of(saved.config).inverts:
+        raise InputError(f"{directory} has no generator: pixels themselves moved in it")
     config, task, own = saved.config, saved.task, saved.config.generator
     network = GENERATORS[own.name].network(config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
     variables = saved.progress.state.generator.variables

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.dafl import dafl
+from akd_jax.methods.deepinversion import deepinversion
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
@@ -26,5 +27,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "dfq": dfq,
     "fast": fast,
     "nayer": nayer,
+    "deepinversion": deepinversion,
     "supervised": supervised,
 }

@@ -13,10 +13,13 @@ from akd_jax import bank
 from akd_jax.bank import Bank
 from akd_jax.methods.assembly import assemble
 from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match, learn
-from akd_jax.objectives import Objective, kl, where_agreed
+from akd_jax.objectives import Loss, adversarial, kl, where_agreed
 from akd_jax.sharding import as_it_is
 from akd_jax.steps import guarded, in_turn, repeat
 from akd_jax.types import AKDState, Array, Method, Network, Outputs, Step, Turn, Variables
+
+DECISIVE = where_agreed(kl(1.0))
+"""CMI's decision-adversarial term, which those after it have too."""
 
 
 @struct.dataclass
@@ -91,6 +94,7 @@ def replayed(
     batch_size: int,
     student_steps: int,
     temperature: float,
+    raised: Loss = DECISIVE,
     bank_capacity: int,
     normalise: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
@@ -101,7 +105,8 @@ def replayed(
     """The method whose rounds are `syntheses` syntheses, then `student_steps` student steps on images of the bank.
 
     Its samples are of the bank, as the generator, which is no more than a start for syntheses, draws none by itself.
-    Students' loss is KL at `temperature`; what a synthesis may raise is KL where they agree with the teacher.
+    Students' loss is KL at `temperature`. raised: what a synthesis may raise, by default KL where they agree with the
+    teacher.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
     shown in it. filling_syntheses: in a round in which students sit out, instead. renewed: the match -> a step before
     them, None for none. bank_capacity: images. normalise, augment, mix: as of `replay_step`.
@@ -141,12 +146,11 @@ def replayed(
         pixels, _ = bank.sample(state.memory.bank, key, num=num)
         return normalise(pixels)
 
-    decisive = where_agreed(kl(1.0))
     method = assemble(
         teacher,
         students,
         generator,
-        objective=Objective(kl(temperature), lambda seen, student: -decisive(seen, student)),
+        objective=adversarial(kl(temperature), raised),
         turn=turn,
         fill=partial(fill, times=filling_syntheses),
         batch_size=batch_size,

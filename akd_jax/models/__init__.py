@@ -10,6 +10,7 @@ from akd_jax.models.network import (
     image_generator,
     normalised_images,
     parameter_count,
+    pixels,
     resize_inputs,
 )
 from akd_jax.models.resnet import ResNet, he_normal_fan_in
@@ -17,7 +18,7 @@ from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
 from akd_jax.types import Network
 
-__all__ = ["GENERATORS", "MODELS", "Generator", "Model", "class_rows", "make_classifier", "parameter_count"]
+__all__ = ["GENERATORS", "MODELS", "Generator", "Model", "class_rows", "make_classifier", "parameter_count", "pixels"]
 
 
 class Model(NamedTuple):

@@ -71,6 +71,15 @@ def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> 
     )
 
 
+def pixels(size: int, channels: int) -> Network:
+    """The generator without parameters, whose latents [B, size * size * channels] are its images' pixels."""
+
+    def apply(variables, latents, *, train):
+        return latents.reshape(-1, size, size, channels), variables.batch_stats
+
+    return Network(lambda key, latents: Variables({}, {}), apply)
+
+
 def normalised_images(generator: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The generator of images in 0..1 with (x - mean) / std after it, mean and std one a channel or one for all."""
 

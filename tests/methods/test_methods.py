@@ -21,6 +21,7 @@ QUERIES = {
     "dfq": 3,
     "fast": 4,
     "nayer": 12,
+    "deepinversion": 4,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
@@ -56,7 +57,7 @@ def played(request):
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step):
     """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics alike;
-    students who learn from bytes see finite ones, and nayer draws no latents.
+    students who learn from bytes see finite ones, nayer draws no latents, and deepinversion's are to be finite pixels.
     """
     state, teacher = played.game.state, played.game.teacher_variables
     bad = jax.tree.map(lambda leaf: leaf * jnp.nan, teacher)
@@ -65,13 +66,15 @@ def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step
     (loss, fault), *_ = reported[f"{step}_faults"].items()
     assert loss.startswith(step.replace("step", "loss")) and fault.all()
     assert not any(each.any() for each in fine[f"{step}_faults"].values())
-    if played.name not in ("fast", "nayer"):
+    if played.name not in ("fast", "nayer", "deepinversion"):
         left, reported = played.steps[step](state, teacher, BAD)
         assert equal(left, state) and all(each.all() for each in reported[f"{step}_faults"].values())
 
 
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_lowers_its_loss_on_the_same_latents(played, step):
+    if step == "generator_step" and FAMILIES[METHODS[played.name]].inverts:
+        pytest.skip("pixels begin anew in each step; tests/methods/test_deepinversion.py sees theirs fall within one")
     state, losses = played.game.state, []
     for _ in range(8):
         state, metrics = played.steps[step](state, played.game.teacher_variables, jax.random.key(3))
@@ -94,7 +97,8 @@ def test_a_round_moves_both_players_and_reports_what_it_did(played):
     }  # fmt: skip
     players = [(each.generator, each.students["large"]) for each in (game.state, state)]
     for before, after in zip(*players, strict=True):
-        assert not equal(before.params, after.params) and not equal(before.batch_stats, after.batch_stats)
+        still = before is players[0][0] and FAMILIES[METHODS[played.name]].inverts
+        assert equal(before.params, after.params) == still and not equal(before.batch_stats, after.batch_stats)
     assert equal(game.state.students["small"], state.students["small"])
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, game.state)
 
