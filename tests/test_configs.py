@@ -127,6 +127,22 @@ def test_nayers_numbers(variant, students):
     assert (config.generator.name, config.generator.latents, config.students) == ("generator_sigmoid", 1000, students)
 
 
+@pytest.mark.parametrize(("variant", "adversarial"), [("", 0), ("adaptive", 1)])
+def test_deepinversions_numbers(variant, adversarial):
+    """2,000 steps of Adam at 0.1 for each batch of 256, as many batches and student steps as Fast-Datafree has."""
+    config = FILES["deepinversion"].get_config(variant)
+    own, rounds = config.deepinversion, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (rounds, config.schedule.filling, own.syntheses, own.filling_syntheses, own.student_steps) == (
+        220, 20, 1, 1, 400,
+    )  # fmt: skip
+    assert (own.synthesis_steps, own.temperature, own.adversarial_weight) == (2000, 3, adversarial)
+    assert (own.batch_norm_weight, own.one_hot_weight, own.total_variation_weight) == (10, 1, 2.5e-5)
+    assert (config.batch_size, own.bank_capacity, own.batch_norm_memory, own.adversarial_from) == (256, 56_320, 0, 0)
+    assert rates(config.generator_optimizer, 2000, [0, 1999]) == [0.1, 0.1]
+    assert (config.generator_optimizer.beta1, config.students) == (0.9, ("resnet18_8x",))
+    assert rates(config.student_optimizer, 80_000, [0, 79_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()
@@ -155,7 +171,14 @@ FULL = {
     ("baseline", "coarse16_distilled"),
 }
 """Played with their own networks; all others are too, in minutes."""
-SMALL = [("dafl", ""), ("dfq", ""), ("fast", ""), ("nayer", ""), ("methods", "digits_zskt")]
+SMALL = [
+    ("dafl", ""),
+    ("dfq", ""),
+    ("fast", ""),
+    ("nayer", ""),
+    ("deepinversion", "adaptive"),
+    ("methods", "digits_zskt"),
+]
 """Played with small networks: a config of each family that is not among FULL."""
 PLAYED = [
     *(pytest.param(*each, False, marks=[] if each in FULL else [pytest.mark.slow]) for each in VARIANTS),
@@ -174,6 +197,7 @@ def test_a_tiny_round(name, variant, small):
         if isinstance(own, ConfigDict) and "student_steps" in own:
             own.student_steps = 1
     settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
+    settings.deepinversion.synthesis_steps, settings.deepinversion.bank_capacity = 2, 8
     settings.nayer.filling_syntheses = 1
     settings.nayer.syntheses, settings.nayer.synthesis_steps, settings.nayer.noise_layers = 1, 2, 1
     config = from_dict(settings.to_dict())

@@ -2,13 +2,15 @@
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from small_networks import FACTS, NETWORKS, scrambled
+from stage import tiny
 
 from akd_jax.errors import ExportError, InputError
-from akd_jax.export import FORMAT_NAMES, formats
+from akd_jax.export import FORMAT_NAMES, formats, subject
 from akd_jax.export.subject import Subject
 from akd_jax.models import make_classifier
 
@@ -19,8 +21,8 @@ def subject_of(network, shape, **facts):
     return formats.in_layout(subject, None)
 
 
-def exported(subject, format="pytorch", **flags):
-    return formats.export(subject, format, **{"fold_batch_norm": False, "pixels": False} | flags)
+def exported(given, format="pytorch", **flags):
+    return formats.export(given, format, **{"fold_batch_norm": False, "pixels": False} | flags)
 
 
 @pytest.mark.parametrize("fold", [False, True])
@@ -106,3 +108,10 @@ def test_libraries_that_are_missing(monkeypatch):
 
 def test_every_name_is_a_format():
     assert tuple(formats.FORMATS) == FORMAT_NAMES
+
+
+def test_a_run_whose_pixels_moved_has_no_generator(monkeypatch, tmp_path):
+    run = SimpleNamespace(experiment=SimpleNamespace(generator=object()), config=tiny({"method": "deepinversion"}))
+    monkeypatch.setattr(subject.saved_run, "read", lambda directory: run)
+    with pytest.raises(InputError, match="has no generator: pixels themselves moved in it"):
+        subject.of_generator(tmp_path)
