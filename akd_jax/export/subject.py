@@ -14,7 +14,6 @@ from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
 from akd_jax.export.facts import Facts
-from akd_jax.families import family_of
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
 from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
@@ -106,11 +105,11 @@ def of_generator(directory: Path) -> Subject:
     saved = saved_run.read(directory)
     if not saved.experiment.generator:
         raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
-    if family_of(saved.config).inverts:
+    variables = saved.progress.state.generator.variables
+    if not variables.params:
         raise InputError(f"{directory} has no generator: pixels themselves moved in it")
     config, task, own = saved.config, saved.task, saved.config.generator
     network = GENERATORS[own.name].network(config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
-    variables = saved.progress.state.generator.variables
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
     facts = _facts(
         saved.task,

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from small_networks import FACTS, NETWORKS, scrambled
-from stage import tiny
 
 from akd_jax.errors import ExportError, InputError
 from akd_jax.export import FORMAT_NAMES, formats, subject
 from akd_jax.export.subject import Subject
-from akd_jax.models import make_classifier
+from akd_jax.models import make_classifier, pixels
+from akd_jax.types import Variables
 
 
 def subject_of(network, shape, **facts):
@@ -111,7 +111,9 @@ def test_every_name_is_a_format():
 
 
 def test_a_run_whose_pixels_moved_has_no_generator(monkeypatch, tmp_path):
-    run = SimpleNamespace(experiment=SimpleNamespace(generator=object()), config=tiny({"method": "deepinversion"}))
+    player = SimpleNamespace(variables=Variables({}, {}))
+    state = SimpleNamespace(state=SimpleNamespace(generator=player))
+    run = SimpleNamespace(experiment=SimpleNamespace(generator=pixels(8, 1)), progress=state)
     monkeypatch.setattr(subject.saved_run, "read", lambda directory: run)
     with pytest.raises(InputError, match="has no generator: pixels themselves moved in it"):
         subject.of_generator(tmp_path)
