@@ -2,8 +2,8 @@
 
 python scripts/train.py --config configs/methods.py:GROUND_RECIPE
     GROUND: digits; coarse16, CIFAR-100's 20 coarse classes at 16x16; or resnet20, CIFAR-10, whose teacher is
-    teacher/resnet20-12fca82f.th (akamaster, 91.73 %). RECIPE: akd, dfad, zskt, dafl, dfq, fast, nayer or
-    deepinversion.
+    teacher/resnet20-12fca82f.th (akamaster, 91.73 %). RECIPE: akd, dfad, zskt, dafl, dfq, fast, best (ours),
+    nayer or deepinversion.
     python scripts/benchmark_methods.py plays them all.
 
 The recipes are the published ones at this size: their losses and weights, with rates and the shape of rounds that suit
@@ -79,6 +79,7 @@ DIGITS = Ground(
         "dafl": Length(11, 6),
         "dfq": Length(17, 1),
         "fast": Length(10, 25),
+        "best": Length(10, 25),
         "nayer": Length(5, 48),
         "deepinversion": Length(10, 28),
     },
@@ -121,6 +122,7 @@ COARSE16 = cifar(
         "dafl": Length(40, 250),
         "dfq": Length(40, 42),
         "fast": Length(220, 105),
+        "best": Length(220, 105),
         "nayer": Length(200, 107),
         "deepinversion": Length(220, 91),
     },
@@ -141,6 +143,7 @@ RESNET20 = cifar(
         "dafl": Length(10, 250),
         "dfq": Length(10, 42),
         "fast": Length(50, 116),
+        "best": Length(50, 116),
         "nayer": Length(50, 107),
         "deepinversion": Length(50, 102),
     },
@@ -198,13 +201,21 @@ def dfq(ground: Ground) -> Values:
 
 def fast(ground: Ground) -> Values:
     """Fast-Datafree with five steps a batch; the first tenth of a run fills the bank."""
-    student, generator = ground.rates.get("fast", (0.2, 3e-3))
+    return _fast(ground, *ground.rates.get("fast", (0.2, 3e-3)))
+
+
+def best(ground: Ground) -> Values:
+    """Ours, configs/best.py: Fast-Datafree whose students learn from mixtures of the bank's images."""
+    return _fast(ground, *ground.rates.get("best", (0.6, 2e-3)), mix="mixup")
+
+
+def _fast(ground: Ground, student: float, generator: float, **own: Any) -> Values:
     return {
         "method": "fast",
         "student_optimizer": _sgd(ground, student),
         "generator_optimizer": {"learning_rate": generator, "beta1": 0.5},
         "generator": _sigmoid(ground),
-        "fast": {"synthesis_steps": 5, "latents_rate": 0.01, **_replay(ground)},
+        "fast": {"synthesis_steps": 5, "latents_rate": 0.01, **_replay(ground), **own},
     }
 
 
@@ -251,12 +262,13 @@ RECIPES: dict[str, Callable[[Ground], Values]] = {
     "dafl": dafl,
     "dfq": dfq,
     "fast": fast,
+    "best": best,
     "nayer": nayer,
     "deepinversion": deepinversion,
 }
 
-BANKS = ("fast", "nayer", "deepinversion")
-"""Methods whose epochs are rounds."""
+BANKS = ("fast", "best", "nayer", "deepinversion")
+"""Recipes whose epochs are rounds."""
 
 FILLING = 0.1
 """Share of a run in which a bank is filled and no student moves; and after which the adversarial term counts."""
@@ -299,7 +311,7 @@ def _played(ground: str, recipe: str) -> Values:
     values = scene.values | RECIPES[recipe](scene) | {"name": f"methods:{ground}_{recipe}"}
     if recipe in BANKS:
         values["schedule"] = {"epochs": epochs, "rounds_per_epoch": 1, "filling": round(FILLING * epochs)}
-        values[recipe] = values[recipe] | {"student_steps": each}
+        values[values["method"]] |= {"student_steps": each}
     else:
         values["schedule"] = {"epochs": epochs, "rounds_per_epoch": each}
     values["evaluation"] = values["evaluation"] | {"every_epochs": max(1, epochs // EVALUATIONS)}

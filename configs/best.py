@@ -1,0 +1,85 @@
+"""Our own recipe: Fast-Datafree (arXiv:2112.06253) whose students learn from mixtures of the bank's images.
+
+Every image of a student's batch is blended with another of it, in shares that are uniform, and the teacher says of each
+mixture what it is (Zhang et al. 2018, arXiv:1710.09412; Beyer et al. 2022, arXiv:2106.05237): more of the few images
+that a bank has, at no cost. Found on the digits; results/methods/search_digits.json has what was tried.
+
+python scripts/train.py --config configs/best.py          CIFAR-100, ResNet-34 -> ResNet-18
+    Needs teacher/resnet34_8x_cifar100.pth and a GPU. Not yet run at full size.
+
+python scripts/train.py --config configs/best.py:digits   8x8 digits at 16x16, teacher included
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+import akd_jax
+from akd_jax.config_dict import complete
+from akd_jax.normalisation import NORMALISATIONS
+
+
+def resnet() -> dict[str, Any]:
+    """220 epochs of a synthesis of 256 images, ten steps long, and of 400 student steps but for the first 20."""
+    return {
+        "name": "best",
+        "method": "fast",
+        "teacher": {
+            "path": "teacher/resnet34_8x_cifar100.pth",
+            "arch": "resnet34_8x",
+            **NORMALISATIONS["cifar100"]._asdict(),
+        },
+        "students": ("resnet18_8x",),
+        "student_optimizer": {"learning_rate": 0.2, "weight_decay": 1e-4, "schedule": "cosine", "final": 1e-3},
+        "generator_optimizer": {"learning_rate": 2e-3, "beta1": 0.5},
+        "batch_size": 256,
+        "image_size": 32,
+        "generator": {"name": "generator_sigmoid", "latents": 256, "width": 64},
+        "fast": {
+            "synthesis_steps": 10,
+            "student_steps": 400,
+            "mix": "mixup",
+            "adversarial_from": 19 / 220,
+            "reset_at": 139 / 220,
+            "bank_capacity": 220 * 256,
+        },
+        "schedule": {"epochs": 220, "rounds_per_epoch": 1, "filling": 20},
+        "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 10},  # each saves the bank
+    }
+
+
+def digits() -> dict[str, Any]:
+    """A tenth of the epochs fills the bank."""
+    return {
+        "name": "best:digits",
+        "method": "fast",
+        "teacher": {
+            "path": str(Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"),
+            "arch": "resnet18_8x_w8",
+            **NORMALISATIONS["digits"]._asdict(),
+        },
+        "students": ("resnet10_8x_w8",),
+        "student_optimizer": {"learning_rate": 0.6, "weight_decay": 1e-4, "schedule": "cosine", "final": 0.02},
+        "generator_optimizer": {"learning_rate": 2e-3, "beta1": 0.5},
+        "batch_size": 64,
+        "image_size": 16,
+        "generator": {"name": "generator_sigmoid", "latents": 64, "width": 32},
+        "fast": {
+            "student_steps": 25,
+            "mix": "mixup",
+            "adversarial_from": 0.1,
+            "bank_capacity": 8192,
+            "crop": 2,
+            "flip": False,
+        },
+        "schedule": {"epochs": 30, "rounds_per_epoch": 1, "filling": 3},
+        "evaluation": {"data": "digits", "splits": ("validation",), "final_splits": ("test",), "every_epochs": 3},
+    }
+
+
+VARIANTS = {"": resnet, "digits": digits}
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    return ConfigDict(complete(VARIANTS[variant]()))
