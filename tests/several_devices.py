@@ -1,6 +1,6 @@
 """A process with eight simulated devices, which one has from its start or never: what they play, for test_devices.py.
 
-It is given a directory, and leaves facts.json there.
+It is given a directory, where it leaves facts.json, and which of GROUPS.
 """
 
 import json
@@ -159,15 +159,22 @@ def resume(root):
     return facts
 
 
+GROUPS = {
+    "quick": {
+        "here": lambda root: whole_here(jax.devices()),
+        "game": lambda root: compare(game, (1, 2, 4, 8)),
+        "bank": lambda root: compare(partial(game, method="fast", bank_capacity=3 * BATCH), (1, 8)),
+        "resumed": resume,
+    },
+    "slow": {
+        "shared": lambda root: compare(partial(game, method="zskt"), (1, 8)),
+        "noisy": lambda root: compare(partial(game, method="nayer"), (1, 2)),
+        "school": lambda root: compare(school, (1, 8)),
+    },
+}
+
+
 if __name__ == "__main__":
-    root = Path(sys.argv[1])
-    facts = {
-        "here": whole_here(jax.devices()),
-        "game": compare(game, (1, 2, 4, 8)),
-        "shared": compare(partial(game, method="zskt"), (1, 8)),
-        "bank": compare(partial(game, method="fast", bank_capacity=3 * BATCH), (1, 8)),
-        "noisy": compare(partial(game, method="nayer"), (1, 2)),
-        "school": compare(school, (1, 8)),
-        "resumed": resume(root),
-    }
+    root, group = Path(sys.argv[1]), sys.argv[2]
+    facts = {name: find(root) for name, find in GROUPS[group].items()}
     (root / "facts.json").write_text(json.dumps(facts))

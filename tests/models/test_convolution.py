@@ -35,8 +35,11 @@ def plain(inputs, kernel, stride, padding):
 
 
 def gradients(function, inputs, kernel, stride, padding):
-    weights = jnp.sin(jnp.arange(function(inputs, kernel, stride, padding).size, dtype=inputs.dtype))
-    return jax.grad(lambda x, w: (function(x, w, stride, padding).ravel() * weights).sum(), (0, 1))(inputs, kernel)
+    def weighed(x, w):
+        outputs = function(x, w, stride, padding).ravel()
+        return (outputs * jnp.sin(jnp.arange(outputs.size, dtype=inputs.dtype))).sum()
+
+    return jax.jit(jax.grad(weighed, (0, 1)))(inputs, kernel)  # one program, where each operation would be one
 
 
 @pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
