@@ -41,6 +41,7 @@ def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_worker_answers_and_a_variant_plays_the_same_game_as_ours(tmp_path):
     """PyTorch's, or where that is not installed, the plain Flax loop."""
     peer = "flax" if why_missing("torch") else "torch"

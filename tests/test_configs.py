@@ -163,23 +163,14 @@ def any_variables(teacher, classes, channels):
 
 
 FULL = {
-    ("akd", ""),
     ("akd", "digits"),
     ("dfad", ""),
     ("teacher", "resnet34"),
     ("teacher", "wrn40_2"),
-    ("baseline", "coarse16_distilled"),
 }
 """Played with their own networks; all others are too, in minutes."""
-SMALL = [
-    ("dafl", ""),
-    ("dfq", ""),
-    ("fast", ""),
-    ("nayer", ""),
-    ("deepinversion", "adaptive"),
-    ("methods", "digits_zskt"),
-]
-"""Played with small networks: a config of each family that is not among FULL."""
+SMALL = [("dfq", ""), ("best", "")]
+"""Played with small networks: one that reads batch norms' statistics, and one that keeps a bank."""
 PLAYED = [
     *(pytest.param(*each, False, marks=[] if each in FULL else [pytest.mark.slow]) for each in VARIANTS),
     *((*each, True) for each in SMALL),

@@ -75,6 +75,7 @@ def assert_played_as_alone(table, metrics, rtol):
         np.testing.assert_allclose(one, other, rtol=rtol)
 
 
+@pytest.mark.slow
 def test_every_number_reaches_the_game(tables):
     """And each in its own place: whoever has them all plays as one does that has them as constants."""
     table = tables["akd"]

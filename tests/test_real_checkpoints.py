@@ -33,7 +33,9 @@ def cifar10(tmp_path_factory):
     return str(directory / "cifar10.npz")
 
 
-@pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize(
+    "name", [name if "20" in name else pytest.param(name, marks=pytest.mark.slow) for name in CHECKPOINTS]
+)
 def test_published_accuracy(name, cifar10):
     arch, _, published = CHECKPOINTS[name]
     info, variables = convert(SHARED / "weights" / name, arch="auto", mean=MEAN, std=STD)

@@ -142,6 +142,7 @@ def test_round_in_float64():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_one_step_of_each_player_in_float32():
     """A ReLU whose input is rounding noise away from 0 opens in one program and stays closed in the other.
 

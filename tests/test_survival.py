@@ -90,6 +90,7 @@ def one(tmp_path_factory):
     return Stage(tmp_path_factory.mktemp("stage") / "none")
 
 
+@pytest.mark.slow
 def test_the_same_seed_twice_is_the_same_run(one, tmp_path):
     """And another seed is another run."""
     one.train(tmp_path / "one")

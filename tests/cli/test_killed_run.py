@@ -127,6 +127,7 @@ def test_killed_at_random_moments(start, whole, tmp_path, game, kills):
     assert names(killed) == names(wanted) and len(names(killed / "checkpoints")) == workdir.KEEP
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start, tmp_path):
     """In the middle of a round, which the first one waits for."""
     process = start(tmp_path, "--config.adversarial.student_steps=400")
@@ -139,6 +140,7 @@ def test_a_second_signal_ends_a_run_at_once_and_its_last_checkpoint_loads(start,
     assert saved_run.read(tmp_path).progress.round == 2
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_at_once_and_a_signal_stops_the_first(start, whole, tmp_path):
     """Which goes on as if neither had been."""
     process = start(tmp_path)

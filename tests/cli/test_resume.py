@@ -149,6 +149,7 @@ def test_a_run_with_patience_goes_on_with_other_data_or_none(tmp_path, monkeypat
     assert status(train, *command, "--workdir", tmp_path / "other") == 0
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_rows_of_an_interrupted_run_once(tmp_path, monkeypatch):
     pytest.importorskip("tensorboardX")
     from event_files import shown

@@ -105,6 +105,7 @@ def test_summary_of_a_run(run):
     assert {"top1", "round"} <= student["best"]["test"].keys()
 
 
+@pytest.mark.slow
 def test_students_that_learn_jointly(tmp_path):
     students = "--config.students=('resnet10_8x_w4', 'resnet10_8x_w8')"
     flags = (students, "--config.schedule.students=joint", "--config.schedule.epochs=1")

@@ -99,6 +99,7 @@ def test_each_member_of_a_sweep_leaves_one(tmp_path, monkeypatch):
     assert happened == [tmp_path, tmp_path / "seed_0", tmp_path / "seed_1", None]
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_it_and_from_images(trained, tmp_path):
     """Ordinary distillation, and the data-free game."""
     distilled = (*TEACHER, f"--config.teacher.path={trained / 'teacher'}", "--config.supervised.distillation=0.9")
