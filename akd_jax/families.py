@@ -18,6 +18,7 @@ from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
 from akd_jax.methods.supervised import supervised
+from akd_jax.methods.synthesis import Weights
 from akd_jax.methods.zskt import zskt
 from akd_jax.models import GENERATORS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
@@ -176,7 +177,8 @@ def _deepinversion(config: Config, scene: Scene) -> dict[str, Any]:
 
 
 def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
-    """A group of settings of which some say how images of a bank are seen: these as functions instead.
+    """A group of settings of which some say how images of a bank are seen: these as functions instead; and others what
+    a synthesis minimises, in shares of the run: these as `Weights`, in rounds.
 
     made: images of one synthesis. Raises InputError for a bank that is too small for these, and for an unknown mix.
     """
@@ -186,11 +188,23 @@ def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> 
             f"{group}.bank_capacity={own['bank_capacity']}: must be at least {made}, the images of one synthesis"
         )
     check_name(f"{group}.mix", own["mix"], MIXES)
-    rest = {key: value for key, value in own.items() if key not in ("crop", "flip")}
+    turns = 1 if config.schedule.students == "joint" else len(config.students)
+    rounds = config.schedule.epochs * config.schedule.rounds_per_epoch * turns
+    rest = dict(own)
+    crop, flip, mix = (rest.pop(key) for key in ("crop", "flip", "mix"))
+    weights = Weights(
+        batch_norm=rest.pop("batch_norm_weight"),
+        batch_norm_memory=rest.pop("batch_norm_memory"),
+        one_hot=rest.pop("one_hot_weight"),
+        adversarial=rest.pop("adversarial_weight"),
+        adversarial_from=rest.pop("adversarial_from") * rounds,
+        adversarial_ramp=rest.pop("adversarial_ramp") * rounds,
+    )
     task = scene.task
     return rest | {
-        "mix": MIXES[own["mix"]],
-        "augment": partial(_augment_normalised, task=task, crop=own["crop"], flip=own["flip"]),
+        "weights": weights,
+        "mix": MIXES[mix],
+        "augment": partial(_augment_normalised, task=task, crop=crop, flip=flip),
         "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),
     }

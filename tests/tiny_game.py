@@ -20,6 +20,7 @@ from akd_jax.config import (
 )
 from akd_jax.families import FAMILIES, Scene
 from akd_jax.methods import METHODS
+from akd_jax.methods.synthesis import Weights
 from akd_jax.models.generator import GeneratorA
 from akd_jax.models.network import classifier, image_generator
 from akd_jax.models.resnet import ResNet
@@ -100,6 +101,11 @@ def make_game(method="akd", student_steps=2, networks=None, dtype=None, **settin
     state = quick(played.init)(jax.random.key(0))
     teacher_variables = quick(networks[0].init)(jax.random.key(1), jnp.zeros((1, SIZE, SIZE, 1)))
     return Game(*networks, played, state, teacher_variables)
+
+
+def weights(**changes) -> Weights:
+    """Fast-Datafree's and NAYER's, of which the adversarial one counts from the first round on."""
+    return Weights(10.0, 0.9, 0.5, 1.33, adversarial_from=0, adversarial_ramp=0)._replace(**changes)
 
 
 def make_close_game(method, *, generator=None, sample_latents=normal, **settings) -> Game:

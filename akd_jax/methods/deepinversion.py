@@ -3,7 +3,7 @@
 Yin et al. 2020, arXiv:1912.08795; with its adversarial weight above 0 it is Adaptive DeepInversion.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import optax
 
 from akd_jax.methods.match import Match
 from akd_jax.methods.replay import replayed
-from akd_jax.methods.synthesis import Terms, grown, kept, loss_of, synthesise
+from akd_jax.methods.synthesis import Weights, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.objectives import jensen_shannon
 from akd_jax.priors import total_variation
@@ -29,55 +29,42 @@ def deepinversion(
     to_pixels: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
     temperature: float,
-    batch_norm_weight: float,
-    batch_norm_memory: float,
-    one_hot_weight: float,
+    weights: Weights,
     total_variation_weight: float,
-    adversarial_weight: float,
-    adversarial_from: float,
-    adversarial_ramp: float = 0.0,
     generator_optimizer: Callable[[int], optax.GradientTransformation],
-    rounds: int,
-    turns: Sequence[Sequence[str]] = (),
     split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
     """Rounds of `syntheses` syntheses, then student steps on images of the bank (`replayed`).
 
     A synthesis draws latents and takes `synthesis_steps` steps with them; the batch of the lowest loss goes to the
-    bank. Its loss is that of `Terms`, with random classes and with what it raises the Jensen-Shannon divergence at
+    bank. Its loss has these weights, with random classes and with what it raises the Jensen-Shannon divergence at
     `temperature`, and total variation as weighted. The generator, of which nothing moves, says what latents are: with
     "pixels" they are the images themselves.
-    to_pixels, augment, adversarial_from, adversarial_ramp: as of `fast`. generator_optimizer: (steps) -> a synthesis'
+    to_pixels, augment: as of `fast`. generator_optimizer: (steps) -> a synthesis'
     own, fresh for each.
-    rounds, turns, split, networks, common: as of `replayed` and `assemble`.
+    split, networks, common: as of `replayed` and `assemble`.
     """
-    _, students, _ = networks
-    in_all = rounds * len(turns or students)
     inner = generator_optimizer(synthesis_steps)
 
     def synthesis(match: Match, _: optax.GradientTransformation) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
             latents_key, labels_key, steps_key = jax.random.split(key, 3)
             labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
-            adversarial = grown(
-                adversarial_weight, state.step, begins=adversarial_from * in_all, ramp=adversarial_ramp * in_all
-            )
-            terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
             def loss(latents, batch_stats, key):
                 images, batch_stats = match.generator.apply(
                     Variables(state.generator.params, batch_stats), latents, train=True
                 )
                 shown = augment(key, images)
-                value, seen = loss_of(terms, match, state, teacher_variables, shown, labels)
+                value, seen = loss_of(weights, match, state, teacher_variables, shown, labels)
                 return value + total_variation_weight * total_variation(shown), (images, batch_stats, seen)
 
             latents = match.sample_latents(latents_key)
             made = synthesise(loss, latents, state.generator.batch_stats, inner, steps_key, steps=synthesis_steps)
             state = state.replace(
                 generator=state.generator.replace(batch_stats=made.batch_stats),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(made.gradients)}
 
@@ -95,8 +82,6 @@ def deepinversion(
         augment=augment,
         temperature=temperature,
         generator_optimizer=lambda updates: optax.identity(),  # nothing outlives a synthesis
-        rounds=rounds,
-        turns=turns,
         split=split,
         **common,
     )

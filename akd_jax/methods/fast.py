@@ -14,7 +14,7 @@ from akd_jax.methods.match import Match
 from akd_jax.methods.players import moved
 from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import replayed
-from akd_jax.methods.synthesis import Terms, grown, kept, loss_of, synthesise
+from akd_jax.methods.synthesis import Weights, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.sharding import as_it_is
 from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
@@ -27,12 +27,7 @@ def fast(
     classes: int,
     to_pixels: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
-    batch_norm_weight: float,
-    batch_norm_memory: float,
-    one_hot_weight: float,
-    adversarial_weight: float,
-    adversarial_from: float,
-    adversarial_ramp: float = 0.0,
+    weights: Weights,
     reset_at: float,
     first_layers: Sequence[str],
     inner_optimizer: optax.GradientTransformation,
@@ -45,12 +40,11 @@ def fast(
 
     A synthesis starts from the generator, takes `synthesis_steps` steps with a copy of it and with latents that move
     too, keeps the batch of the lowest loss in the bank, and moves the generator by the sum of the copy's gradients
-    (first-order MAML). Its loss is that of `Terms`, with random classes.
+    (first-order MAML). Its loss has these weights, with random classes.
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
     steps, anew, while the bank has them as they were drawn.
-    adversarial_from, adversarial_ramp, reset_at: shares of the run: from which on the adversarial term counts, in how
-    much it grows (`grown`), and at which the modules `first_layers` of the generator begin anew, with weights of
+    reset_at: share of the run, at which the modules `first_layers` of the generator begin anew, with weights of
     N(0, 0.02^2) and no biases (1 for never).
     inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
     rounds, turns, split, networks, common: as of `replayed` and `assemble`.
@@ -62,15 +56,11 @@ def fast(
         def step(state: AKDState, teacher_variables: Variables, key: Array):
             latents_key, labels_key, steps_key = jax.random.split(key, 3)
             labels = split(jax.random.randint(labels_key, (batch_size,), 0, classes))
-            adversarial = grown(
-                adversarial_weight, state.step, begins=adversarial_from * in_all, ramp=adversarial_ramp * in_all
-            )
-            terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
             def loss(moving, batch_stats, key):
                 variables = Variables(moving["params"], batch_stats)
                 images, batch_stats = match.generator.apply(variables, moving["latents"], train=True)
-                value, seen = loss_of(terms, match, state, teacher_variables, augment(key, images), labels)
+                value, seen = loss_of(weights, match, state, teacher_variables, augment(key, images), labels)
                 return value, (images, batch_stats, seen)
 
             moving = {"params": state.generator.params, "latents": match.sample_latents(latents_key)}
@@ -80,7 +70,7 @@ def fast(
             total = made.gradients["params"]
             state = state.replace(
                 generator=moved(state.generator, total, made.batch_stats, outer),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(total)}
 

@@ -3,7 +3,7 @@
 Tran et al. 2024, arXiv:2310.00258.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ import optax
 from akd_jax.methods.match import Match
 from akd_jax.methods.renewal import renewal
 from akd_jax.methods.replay import replayed
-from akd_jax.methods.synthesis import Terms, grown, kept, loss_of, synthesise
+from akd_jax.methods.synthesis import Weights, kept, loss_of, synthesise
 from akd_jax.norm import norm
 from akd_jax.sharding import as_it_is
 from akd_jax.types import AKDState, Array, Method, Network, NetworkState, Step, Variables
@@ -29,33 +29,24 @@ def nayer(
     embeddings: Callable[[Variables], Array],
     to_pixels: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
-    batch_norm_weight: float,
-    batch_norm_memory: float,
-    one_hot_weight: float,
-    adversarial_weight: float,
-    adversarial_from: float,
-    adversarial_ramp: float = 0.0,
+    weights: Weights,
     generator_life: int,
     generator_optimizer: Callable[[int], optax.GradientTransformation],
-    rounds: int,
-    turns: Sequence[Sequence[str]] = (),
     split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
     """Rounds of `syntheses` syntheses, then student steps on images of the bank (`replayed`).
 
     A synthesis makes `noise_layers` images of each class: `synthesis_steps` steps with the generator and with as many
-    noisy layers, which are then forgotten; the batch of the lowest loss goes to the bank. Its loss is that of `Terms`.
+    noisy layers, which are then forgotten; the batch of the lowest loss goes to the bank. Its loss has these weights.
     embeddings: the teacher's variables -> [classes, D], what stands for the classes.
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
     steps, anew, while the bank has them as they were drawn.
-    adversarial_from, adversarial_ramp: as of `fast`. generator_life: rounds, after which the generator begins anew; 0
-    for never. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
-    rounds, turns, split, networks, common: as of `replayed` and `assemble`.
+    generator_life: rounds, after which the generator begins anew; 0 for never. generator_optimizer: (steps) -> a
+    synthesis' own, fresh for each.
+    split, networks, common: as of `replayed` and `assemble`.
     """
-    _, students, _ = networks
-    in_all = rounds * len(turns or students)
     inner = generator_optimizer(synthesis_steps)
 
     def synthesis(match: Match, _: optax.GradientTransformation) -> Step:
@@ -63,17 +54,13 @@ def nayer(
             noise_key, steps_key = jax.random.split(key)
             meanings = standardised(embeddings(teacher_variables))
             labels = split(jnp.tile(jnp.arange(classes), noise_layers))
-            adversarial = grown(
-                adversarial_weight, state.step, begins=adversarial_from * in_all, ramp=adversarial_ramp * in_all
-            )
-            terms = Terms(batch_norm_weight, batch_norm_memory, one_hot_weight, adversarial)
 
             def loss(moving, batch_stats, key):
                 latents = split(through(moving["noise"], meanings))
                 images, batch_stats = match.generator.apply(
                     Variables(moving["params"], batch_stats), latents, train=True
                 )
-                value, seen = loss_of(terms, match, state, teacher_variables, augment(key, images), labels)
+                value, seen = loss_of(weights, match, state, teacher_variables, augment(key, images), labels)
                 return value, (images, batch_stats, seen)
 
             length = jax.eval_shape(match.sample_latents, key).shape[-1]
@@ -82,7 +69,7 @@ def nayer(
             made = synthesise(loss, moving, state.generator.batch_stats, inner, steps_key, steps=synthesis_steps)
             state = state.replace(
                 generator=state.generator.replace(params=made.moving["params"], batch_stats=made.batch_stats),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(made.gradients)}
 
@@ -104,8 +91,6 @@ def nayer(
         renewed=begun_anew if generator_life else None,
         augment=augment,
         generator_optimizer=lambda updates: optax.identity(),  # nothing outlives a synthesis
-        rounds=rounds,
-        turns=turns,
         split=split,
         **common,
     )

@@ -16,17 +16,20 @@ from akd_jax.priors import batch_norm_statistics, blended
 from akd_jax.types import AKDState, Array, Outputs, Variables
 
 
-class Terms(NamedTuple):
-    """What a synthesis minimises: batch-norm statistics, cross-entropy with the labels, and what the match's generator
-    minimises, as weighted.
+class Weights(NamedTuple):
+    """Of what a synthesis minimises: batch-norm statistics, cross-entropy with the labels, and what the match's
+    generator minimises.
 
-    batch_norm_memory: the share of earlier batches in the statistics that are compared.
+    batch_norm_memory: the share of earlier batches in the statistics that are compared. adversarial_from: the round
+    from which on the last term counts; adversarial_ramp: rounds in which it then grows to its weight (`grown`).
     """
 
-    batch_norm_weight: float
+    batch_norm: float
     batch_norm_memory: float
-    one_hot_weight: float
-    adversarial_weight: Array | float
+    one_hot: float
+    adversarial: float
+    adversarial_from: float
+    adversarial_ramp: float
 
 
 def grown(weight: Array | float, round: Array, *, begins: Array | float, ramp: Array | float) -> Array:
@@ -54,19 +57,20 @@ class Synthesis(NamedTuple):
 
 
 def loss_of(
-    terms: Terms, match: Match, state: AKDState, teacher_variables: Variables, images: Array, labels: Array
+    weights: Weights, match: Match, state: AKDState, teacher_variables: Variables, images: Array, labels: Array
 ) -> tuple[Array, Outputs]:
     """([], what the teacher says of the images). Students stand still, with their running statistics."""
     seen, _ = match.teacher.apply(teacher_variables, images, train=False)
-    compared = _remembering(state.memory, seen.batch_norm_inputs, terms.batch_norm_memory)
+    compared = _remembering(state.memory, seen.batch_norm_inputs, weights.batch_norm_memory)
     told = [
         match.objective.generator_loss(seen, running(student, state.students[name].variables, images)[0])
         for name, student in match.students.items()
     ]
+    adversarial = grown(weights.adversarial, state.step, begins=weights.adversarial_from, ramp=weights.adversarial_ramp)
     value = (
-        terms.batch_norm_weight * batch_norm_statistics(compared, teacher_variables.batch_stats)
-        + terms.one_hot_weight * cross_entropy(seen, labels).mean()
-        + terms.adversarial_weight * jnp.stack(told).mean()
+        weights.batch_norm * batch_norm_statistics(compared, teacher_variables.batch_stats)
+        + weights.one_hot * cross_entropy(seen, labels).mean()
+        + adversarial * jnp.stack(told).mean()
     )
     return value, seen
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import BATCH, CLASSES, SIZE, equal, make_close_game, moved_images, moves, normal, quick
+from tiny_game import BATCH, CLASSES, SIZE, equal, make_close_game, moved_images, moves, normal, quick, weights
 
 from akd_jax.models import pixels
 from akd_jax.pixels import to_pixels
@@ -22,16 +22,16 @@ def adam(updates):
 @pytest.fixture(scope="module")
 def game():
     """Whose images are pixels; the total variation and the divergence weigh enough to be seen."""
-    return on_pixels(synthesis_steps=STEPS, total_variation_weight=0.5, adversarial_weight=50.0)
+    return on_pixels(synthesis_steps=STEPS, total_variation_weight=0.5, adversarial=50.0)
 
 
-def on_pixels(**settings):
+def on_pixels(adversarial=0.0, **settings):
     return make_close_game(
         "deepinversion",
         generator=pixels(SIZE, 1),
         sample_latents=partial(normal, length=SIZE * SIZE),
         generator_optimizer=adam,
-        batch_norm_weight=1.0,
+        weights=weights(batch_norm=1.0, batch_norm_memory=0.0, one_hot=1.0, adversarial=adversarial),
         **settings,
     )
 

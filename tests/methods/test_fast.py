@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_game import BATCH, CLASSES, LATENTS, equal, make_close_game, moved_images, moves, quick
+from tiny_game import BATCH, CLASSES, LATENTS, equal, make_close_game, moved_images, moves, quick, weights
 
 from akd_jax.methods.synthesis import grown
 from akd_jax.objectives import kl
@@ -18,7 +18,7 @@ STEPS, MEAN, STD = 2, (0.4,), (0.3,)
 @pytest.fixture(scope="module")
 def game():
     """Of 20 rounds in all; the term counts from the third on, and the first layers begin anew in the sixth."""
-    return make_close_game("fast", adversarial_from=0.1, reset_at=0.25)
+    return make_close_game("fast", weights=weights(adversarial_from=2), reset_at=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,8 @@ def test_a_curriculum_grows_evenly():
 
 
 def test_it_reaches_the_synthesis(synthesis, game, descend):
-    """Half of a run long, from a tenth of it on: in round 6 of 20 it is half of the way."""
-    slow = make_close_game("fast", adversarial_from=0.1, adversarial_ramp=0.5, reset_at=0.25)
+    """Ten rounds long, from the third on: in the seventh it is half of the way."""
+    slow = make_close_game("fast", weights=weights(adversarial_from=2, adversarial_ramp=10), reset_at=0.25)
     state = game.state.replace(step=jnp.int32(6))
     losses, *_ = written_out(descend, state, jax.random.key(0), share=0.0, adversarial=1.33 / 2)
     step = quick(slow.method.turns["large"].steps["generator_step"])

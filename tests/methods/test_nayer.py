@@ -15,6 +15,7 @@ from tiny_game import (
     moved_images,
     moves,
     quick,
+    weights,
 )
 
 from akd_jax.methods.nayer import noisy_layers, standardised, through
@@ -32,7 +33,7 @@ def adam(updates):
 
 @pytest.fixture(scope="module")
 def game():
-    return make_close_game("nayer", adversarial_from=0.0, generator_life=3, generator_optimizer=adam)
+    return make_close_game("nayer", weights=weights(), generator_life=3, generator_optimizer=adam)
 
 
 @pytest.fixture(scope="module")
