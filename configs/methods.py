@@ -71,7 +71,7 @@ DIGITS = Ground(
     flip=False,
     final=0.02,
     capacity=8192,
-    # 3.3e11 operations: an eleventh of those of akd:digits, which has two students.
+    # 3.3e11 operations: an eighteenth of those of akd:digits, which has two students.
     lengths={
         "akd": Length(6, 2),
         "dfad": Length(7, 4),
