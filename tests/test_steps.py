@@ -6,6 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
+from exact import EXACT
 from hlo import CANONICAL, convolution_groups, convolution_labels
 from tiny_game import equal, make_game
 
@@ -112,6 +113,10 @@ def test_every_step_gets_a_key_of_its_own():
     assert len(seen) == 5
 
 
+def exactly(function):
+    return jax.jit(function, compiler_options=EXACT)
+
+
 @pytest.fixture(scope="module")
 def game():
     return make_game()
@@ -119,7 +124,7 @@ def game():
 
 def test_five_and_five_rounds_are_ten_bitwise(game):
     key = jax.random.key(3)
-    ten, five = (jax.jit(run_rounds(game.method.turns["large"].round, rounds)) for rounds in (10, 5))
+    ten, five = (exactly(run_rounds(game.method.turns["large"].round, rounds)) for rounds in (10, 5))
     at_once, metrics = ten(game.state, game.teacher_variables, key)
     half, first = five(game.state, game.teacher_variables, key)
     whole, second = five(half, game.teacher_variables, key)
@@ -131,8 +136,8 @@ def test_five_and_five_rounds_are_ten_bitwise(game):
 @pytest.mark.parametrize("at_a_time", [1, 2, 5, 10])
 def test_one_program_plays_any_number_of_rounds_with_the_same_numbers_bitwise(game, at_a_time):
     round, key = game.method.turns["large"].round, jax.random.key(3)
-    wanted, metrics = jax.jit(run_rounds(round, 10))(game.state, game.teacher_variables, key)
-    program, state, parts = jax.jit(run_rounds_up_to(round, 10)), game.state, []
+    wanted, metrics = exactly(run_rounds(round, 10))(game.state, game.teacher_variables, key)
+    program, state, parts = exactly(run_rounds_up_to(round, 10)), game.state, []
     for _ in range(10 // at_a_time):
         state, part = program(state, game.teacher_variables, key, jnp.int32(at_a_time))
         parts.append(jax.tree.map(lambda values: values[:at_a_time], part))
@@ -200,8 +205,8 @@ def test_members_begin_as_they_would_alone(game, three):
 def test_members_play_as_they_would_alone(game, three):
     """On CPU bitwise, since they play one after another; and in forms that are fast there."""
     states, keys, rounds = three
-    program = jax.jit(members(rounds)).lower(states, game.teacher_variables, keys).compile()
-    together, alone = program(states, game.teacher_variables, keys), jax.jit(rounds)
+    program = exactly(members(rounds)).lower(states, game.teacher_variables, keys).compile()
+    together, alone = program(states, game.teacher_variables, keys), exactly(rounds)
     for i, key in enumerate(keys):
         assert equal(member(i, together), alone(member(i, states), game.teacher_variables, key))
     assert convolution_labels(program) == CANONICAL and convolution_groups(program) == {1}

@@ -8,6 +8,7 @@ import signal
 import pytest
 from commands import contents
 from damage import DAMAGES
+from exact import OPTIONS
 from outcomes import assert_same_result, names
 from stage import QUICKEST, Stage
 from test_survival import PlainStop, ending_with, plain_stop
@@ -17,18 +18,19 @@ from akd_jax.checkpoint import rounds_in
 from akd_jax.errors import InputError, SavedStateError, StoppedError
 
 MEMBERS = ("seed_0", "seed_1")
+GAME = QUICKEST | {"compilation.options": ("xla_backend_optimization_level=0", *OPTIONS)}
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     """Two members, six rounds in two epochs."""
-    return Stage(tmp_path_factory.mktemp("stage") / "none", QUICKEST | {"num_seeds": 2})
+    return Stage(tmp_path_factory.mktemp("stage") / "none", GAME | {"num_seeds": 2})
 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory):
     """The second member by itself."""
-    return Stage(tmp_path_factory.mktemp("stage") / "none", QUICKEST | {"seed": 1})
+    return Stage(tmp_path_factory.mktemp("stage") / "none", GAME | {"seed": 1})
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ def installed(site, tmp_path):
 
     def installed(name, *arguments):
         places = {"PYTHONPATH": f"{site}{os.pathsep}{trap}"}
-        environment = os.environ | places | {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+        environment = os.environ | places
         return succeeds([sys.executable, site / "bin" / name, *arguments], cwd=tmp_path, env=environment)
 
     return installed

@@ -4,12 +4,14 @@ import json
 
 import pytest
 from commands import DIGITS, STUDENT, TINY, contents, status
+from exact import OPTIONS
 from outcomes import assert_same_result
 
 from akd_jax import report
 from akd_jax.cli import evaluate, train
 
 SEEDS = (*TINY, "--config.num_seeds=2")
+EXACTLY = f"--config.compilation.options={('xla_backend_optimization_level=0', *OPTIONS)}"
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +48,12 @@ def test_means_of_what_the_members_measured(sweep):
             assert found["top1"] == top1 and found["mean"] == pytest.approx(sum(top1) / 2, abs=1e-6)
 
 
-def test_a_member_is_bitwise_the_run_that_it_would_be_alone(sweep, run):
-    assert_same_result(sweep[0] / "seed_0", run)
+@pytest.mark.slow
+def test_a_member_is_bitwise_the_run_that_it_would_be_alone(tmp_path):
+    """From the command line; tests/test_sweep_survival.py has it without."""
+    assert status(train, *SEEDS, EXACTLY, "--workdir", tmp_path / "together") == 0
+    assert status(train, *TINY, EXACTLY, "--workdir", tmp_path / "alone") == 0
+    assert_same_result(tmp_path / "together" / "seed_0", tmp_path / "alone")
 
 
 def test_members_are_runs_to_the_other_commands(sweep, capsys):
