@@ -32,6 +32,28 @@ def mirrored(key: Array, images: Array) -> Array:
     return jnp.where(chosen, images[:, :, ::-1], images)
 
 
+def zoomed(key: Array, images: Array, *, least: float) -> Array:
+    """Of each image of a batch [B, H, W, C] a part, enlarged to the whole, of at least this share of its area.
+
+    A random resized crop (Szegedy et al. 2015, arXiv:1409.4842, section 6): the area is uniform in `least`..1, the
+    logarithm of width over height between those of 3/4 and 4/3, sides end at the image's, and every place is as likely.
+    Bilinear; at the borders of a part the pixels beside it take part.
+    """
+    area_key, ratio_key, place_key = jax.random.split(key, 3)
+    size, most = jnp.array(images.shape[1:3], images.dtype), jnp.log(4 / 3)
+    area = jax.random.uniform(area_key, (len(images),), minval=least)
+    slant = jnp.exp(jax.random.uniform(ratio_key, (len(images),), minval=-most, maxval=most) / 2)
+    shares = jnp.minimum(jnp.sqrt(area)[:, None] * jnp.stack([1 / slant, slant], -1), 1)
+    corners = jax.random.uniform(place_key, (len(images), 2)) * (1 - shares) * size
+
+    def enlarged(image, share, corner):
+        return jax.image.scale_and_translate(
+            image, image.shape, (0, 1), 1 / share, -corner / share, method="linear", antialias=False
+        )
+
+    return jax.vmap(enlarged)(images, shares, corners)
+
+
 def augment(key: Array, images: Array, *, crop: int, flip: bool) -> Array:
     """`shifted` by up to `crop` pixels, and `mirrored` if `flip`."""
     crop_key, flip_key = jax.random.split(key)

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import jax
 
 from akd_jax import embeddings, objectives, optimizers
-from akd_jax.augmentation import MIXES, augment
+from akd_jax.augmentation import MIXES, augment, mirrored, zoomed
 from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.cmi import cmi
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.deepinversion import deepinversion
 from akd_jax.methods.dfq import dfq
@@ -21,6 +22,7 @@ from akd_jax.methods.supervised import supervised
 from akd_jax.methods.synthesis import Weights
 from akd_jax.methods.zskt import zskt
 from akd_jax.models import GENERATORS
+from akd_jax.models.projection import projection
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.pixels import brightness, from_pixels, normalised, to_pixels
 from akd_jax.task import Task
@@ -176,6 +178,19 @@ def _deepinversion(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _cmi(config: Config, scene: Scene) -> dict[str, Any]:
+    own = dict(vars(config.cmi))
+    rate = optimizers.learning_rate(own.pop("head_rate"), schedule="constant", steps=1)
+    zoom, size = partial(_zoomed, least=own.pop("zoom"), flip=own["flip"]), own.pop("projection")
+    return {
+        **_replay(config, own, scene, made=config.batch_size),
+        "classes": scene.task.classes,
+        "zoom": zoom,
+        "head": projection(size),
+        "head_optimizer": optimizers.adam(rate, beta1=config.generator_optimizer.beta1),
+    }
+
+
 def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
     """A group of settings of which some say how images of a bank are seen: these as functions instead; and others what
     a synthesis minimises, in shares of the run: these as `Weights`, in rounds.
@@ -250,6 +265,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     fast: Family("fast", _fast, reads_statistics=True, keeps=True),
     nayer: Family("nayer", _nayer, reads_statistics=True, keeps=True),
     deepinversion: Family("deepinversion", _deepinversion, reads_statistics=True, keeps=True, inverts=True),
+    cmi: Family("cmi", _cmi, reads_statistics=True, keeps=True),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""
@@ -292,6 +308,12 @@ def _augment_normalised(key: Array, images: Array, *, task: Task, crop: int, fli
     """Images as networks see them; what comes in from outside is black, as it is of pixels."""
     augmented = augment(key, brightness(images, task.mean, task.std), crop=crop, flip=flip)
     return normalised(augmented, task.mean, task.std)
+
+
+def _zoomed(key: Array, images: Array, *, least: float, flip: bool) -> Array:
+    zoom_key, flip_key = jax.random.split(key)
+    images = zoomed(zoom_key, images, least=least)
+    return mirrored(flip_key, images) if flip else images
 
 
 def _normal(key: Array, *, num: int, latents: int) -> Array:

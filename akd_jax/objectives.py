@@ -82,6 +82,16 @@ def where_agreed(loss: Loss) -> Loss:
     return agreed
 
 
+def contrast(rows: Array, columns: Array, there: Array, *, temperature: float) -> Array:
+    """[N], in nats: how hard it is to tell column i from the others as that of row i, both [N, D] of norm 1.
+
+    InfoNCE (van den Oord et al. 2018, arXiv:1807.03748): cross-entropy of their products over `temperature`.
+    there: [N], which pairs there are: others are in no one's way, and what is said of them means nothing.
+    """
+    products = jnp.where(there, rows @ columns.T / temperature, -1e9)
+    return -jnp.diagonal(jax.nn.log_softmax(products))
+
+
 def attention_transfer(teacher: Outputs, student: Outputs) -> Array:
     """[B]: how differently the two look at an image, over stages (Zagoruyko & Komodakis 2017, arXiv:1612.03928).
 

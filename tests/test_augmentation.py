@@ -1,10 +1,13 @@
 """Shifts, mirror images and mixtures, against NumPy; all of them equally likely."""
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from akd_jax.augmentation import augment, mirrored, mixed, pasted, shifted
+from akd_jax.augmentation import augment, mirrored, mixed, pasted, shifted, zoomed
 
 IMAGES = np.arange(1, 3 * 4 * 5 * 2 + 1, dtype=np.uint8).reshape(3, 4, 5, 2)
 
@@ -95,3 +98,27 @@ def test_pasted_images_have_a_rectangle_of_another_in_its_place():
     # whose partner is the image itself, are not seen.
     assert np.mean(areas) == pytest.approx(0.2 + 0.3 - 0.2 + 1 / 48, abs=0.02)
     assert len(areas) > 0.9 * 30 * 60
+
+
+def test_a_closer_look_is_a_part_enlarged():
+    """Of images whose channels are the rows and columns of their pixels, which tell where each came from."""
+    height, width, least = 12, 10, 0.25
+    rows, columns = jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij")
+    images = jnp.broadcast_to(jnp.stack([rows, columns], -1), (400, height, width, 2))
+    looked = np.asarray(jax.jit(partial(zoomed, least=least))(jax.random.key(0), images))
+    middle = looked[:, 2:-2, 2:-2]  # what is in the image, whatever the part
+    down, along = np.diff(middle[..., 0], axis=1), np.diff(middle[..., 1], axis=2)
+    for steps in (down, along):
+        np.testing.assert_allclose(steps, np.broadcast_to(steps[:, :1, :1], steps.shape), atol=1e-4)
+    assert np.abs(np.diff(middle[..., 0], axis=2)).max() < 1e-4 > np.abs(np.diff(middle[..., 1], axis=1)).max()
+    shares = np.stack([down[:, 0, 0], along[:, 0, 0]], -1)
+    corners = middle[:, 0, 0] - 2.5 * shares
+    size = np.array([height, width])
+    assert (corners > -1e-3).all() and (corners + shares * size < size + 1e-3).all()
+    area, slant = shares.prod(-1), shares[:, 1] / shares[:, 0]
+    whole = shares.max(-1) < 1 - 1e-3  # no side ended at the image's
+    assert least - 1e-3 < area[whole].min() < 0.3 and 0.25 < np.mean(area[whole] < 0.5) < 0.75
+    assert 0.75 - 1e-3 < slant.min() < 0.8 and 1.25 < slant.max() < 4 / 3 + 1e-3
+    free = size * (1 - shares)
+    at = (corners / np.maximum(free, 1e-6))[free.min(-1) > 0.5]
+    assert 0.4 < at.mean() < 0.6 and at.min() < 0.1 and at.max() > 0.9

@@ -143,6 +143,22 @@ def test_deepinversions_numbers(variant, adversarial):
     assert rates(config.student_optimizer, 80_000, [0, 79_999]) == pytest.approx([0.2, 2e-4], rel=1e-4)
 
 
+@pytest.mark.parametrize(("variant", "students"), [("", ("resnet18_8x",)), ("wrn", ("wrn16_1",))])
+def test_cmis_numbers(variant, students):
+    """Its released code: 200 epochs of a batch of 256, 200 steps long, and of 400 student steps."""
+    config = FILES["cmi"].get_config(variant)
+    own, epochs = config.cmi, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (epochs, own.syntheses, own.synthesis_steps, own.student_steps) == (200, 1, 200, 400)
+    assert (own.batch_norm_weight, own.one_hot_weight, own.adversarial_weight, own.contrast_weight) == (1, 1, 0.5, 0.8)
+    assert (own.batch_norm_memory, own.adversarial_from, own.temperature, own.zoom) == (0, 0, 20, 0.25)
+    assert (own.negatives, own.projection, own.bank_capacity, config.batch_size) == (4096, 256, 51_200, 256)
+    assert rates(config.generator_optimizer, 200, [0, 199]) == [1e-3, 1e-3] and own.head_rate == 1e-3
+    assert (config.generator_optimizer.beta1, config.generator.name, config.students) == (
+        0.5, "generator_sigmoid", students,
+    )  # fmt: skip
+    assert rates(config.student_optimizer, 80_000, [0, 80_000]) == pytest.approx([0.1, 0])
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()
@@ -189,6 +205,7 @@ def test_a_tiny_round(name, variant, small):
             own.student_steps = 1
     settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
     settings.deepinversion.synthesis_steps, settings.deepinversion.bank_capacity = 2, 8
+    settings.cmi.synthesis_steps, settings.cmi.bank_capacity = 2, 8
     settings.nayer.filling_syntheses = 1
     settings.nayer.syntheses, settings.nayer.synthesis_steps, settings.nayer.noise_layers = 1, 2, 1
     config = from_dict(settings.to_dict())

@@ -9,6 +9,7 @@ import numpy as np
 from akd_jax.config import (
     AdamConfig,
     AdversarialConfig,
+    CmiConfig,
     Config,
     DeepInversionConfig,
     DfqConfig,
@@ -77,6 +78,7 @@ def config_of(method, student_steps):
         dfq=DfqConfig(**steps),
         nayer=NayerConfig(**steps, filling_syntheses=3, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
         deepinversion=DeepInversionConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, adversarial_weight=1.0),
+        cmi=CmiConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1, negatives=6, projection=8),
         fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 

@@ -4,6 +4,7 @@ from akd_jax.config.checks import ConfigError
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
 from akd_jax.config.methods import (
     AdversarialConfig,
+    CmiConfig,
     DaflConfig,
     DeepInversionConfig,
     DfqConfig,
@@ -19,6 +20,7 @@ from akd_jax.config.run import Config
 __all__ = [
     "AdamConfig",
     "AdversarialConfig",
+    "CmiConfig",
     "CollapseConfig",
     "CompilationConfig",
     "Config",

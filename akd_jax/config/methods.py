@@ -209,6 +209,43 @@ class DeepInversionConfig(ReplayConfig):
 
 
 @dataclass(frozen=True)
+class CmiConfig(ReplayConfig):
+    """CMI's own settings, with the numbers of its released code for CIFAR.
+
+    generator_optimizer's rate of 1e-3 and generator.name "generator_sigmoid" belong to these.
+    syntheses: in a round, each of batch_size images and with a generator of its own, but filling_syntheses in a round
+    of the epochs of schedule.filling. generator_optimizer's rate, also of the latents, runs over the steps of one;
+    head_rate, of the head, is constant; that makes `projection` numbers of an image.
+    contrast_weight: in its loss, of telling images apart, `contrast_temperature` that of their likeness; negatives:
+    earlier images beside a batch. zoom: the least share of an image's area in the closer look that is to be recognised.
+    """
+
+    synthesis_steps: int = 200
+    adversarial_from: float = 0.0
+    bank_capacity: int = 56_320
+    batch_norm_weight: float = 1.0
+    batch_norm_memory: float = 0.0
+    one_hot_weight: float = 1.0
+    adversarial_weight: float = 0.5
+    contrast_weight: float = 0.8
+    contrast_temperature: float = 0.2
+    negatives: int = 4096
+    projection: int = 256
+    zoom: float = 0.25
+    head_rate: float = 1e-3
+    syntheses: int = 1
+    filling_syntheses: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_counts(self, "syntheses", "filling_syntheses", "negatives", "projection")
+        check_finite(self, 0, "contrast_weight", "head_rate")
+        check("zoom", self.zoom, 0 < self.zoom <= 1, "a share in (0, 1]")
+        fits = 0 < self.contrast_temperature < math.inf
+        check("contrast_temperature", self.contrast_temperature, fits, "a finite number above 0")
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

@@ -6,6 +6,7 @@ from akd_jax.config.checks import check, check_counts
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
 from akd_jax.config.methods import (
     AdversarialConfig,
+    CmiConfig,
     DaflConfig,
     DeepInversionConfig,
     DfqConfig,
@@ -70,6 +71,7 @@ class Config:
     fast: FastConfig = field(default_factory=FastConfig)
     nayer: NayerConfig = field(default_factory=NayerConfig)
     deepinversion: DeepInversionConfig = field(default_factory=DeepInversionConfig)
+    cmi: CmiConfig = field(default_factory=CmiConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

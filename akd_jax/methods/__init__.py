@@ -6,6 +6,7 @@ A new name is one entry here; a new family is one too, and one in `families.FAMI
 from collections.abc import Callable
 
 from akd_jax.methods.adversarial import adversarial
+from akd_jax.methods.cmi import cmi
 from akd_jax.methods.dafl import dafl
 from akd_jax.methods.deepinversion import deepinversion
 from akd_jax.methods.dfq import dfq
@@ -28,5 +29,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "fast": fast,
     "nayer": nayer,
     "deepinversion": deepinversion,
+    "cmi": cmi,
     "supervised": supervised,
 }

@@ -64,7 +64,7 @@ def deepinversion(
             made = synthesise(loss, latents, state.generator.batch_stats, inner, steps_key, steps=synthesis_steps)
             state = state.replace(
                 generator=state.generator.replace(batch_stats=made.batch_stats),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.best), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(made.gradients)}
 

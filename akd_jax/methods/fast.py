@@ -70,7 +70,7 @@ def fast(
             total = made.gradients["params"]
             state = state.replace(
                 generator=moved(state.generator, total, made.batch_stats, outer),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.best), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(total)}
 

@@ -69,7 +69,7 @@ def nayer(
             made = synthesise(loss, moving, state.generator.batch_stats, inner, steps_key, steps=synthesis_steps)
             state = state.replace(
                 generator=state.generator.replace(params=made.moving["params"], batch_stats=made.batch_stats),
-                memory=kept(state.memory, to_pixels(made.images), made.statistics, weights.batch_norm_memory),
+                memory=kept(state.memory, to_pixels(made.best), made.statistics, weights.batch_norm_memory),
             )
             return state, {"generator_loss": made.losses.mean(), "generator_gradient_norm": norm(made.gradients)}
 

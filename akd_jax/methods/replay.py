@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,20 +27,44 @@ class Memory:
     """bank: the synthetic images.
 
     statistics: of the synthetic batches so far, a running average in the tree of `Outputs.batch_norm_inputs`; 0 while
-    the bank is empty.
+    the bank is empty. more: what else a method keeps, likewise.
     """
 
     bank: Bank
     statistics: Any
+    more: Any = ()
 
 
-def empty_memory(teacher: Network, *, capacity: int) -> Callable[[jax.ShapeDtypeStruct], Memory]:
-    """For `assemble`: images [B, H, W, C] -> a memory with a bank of this capacity."""
+class Kept(NamedTuple):
+    """What a method keeps beside images and statistics, as trees of shapes and dtypes.
+
+    beside: of each image, as the bank has it. more: as the memory has it.
+    """
+
+    beside: Any = ()
+    more: Any = ()
+
+
+def nothing_more(seen: Outputs) -> Kept:
+    """Whatever the teacher says."""
+    return Kept()
+
+
+def empty_memory(
+    teacher: Network, *, capacity: int, keeps: Callable[[Outputs], Kept]
+) -> Callable[[jax.ShapeDtypeStruct], Memory]:
+    """For `assemble`: images [B, H, W, C] -> a memory with a bank of this capacity.
+
+    keeps: the shapes of what the teacher says of these images -> what else there is.
+    """
 
     def memory(images: jax.ShapeDtypeStruct) -> Memory:
         seen = jax.eval_shape(lambda key, given: look(teacher.init(key, given), given), jax.random.key(0), images)
-        statistics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), seen.batch_norm_inputs)
-        return Memory(bank.empty(capacity, images.shape[1:]), statistics)
+        kept = keeps(seen)
+        statistics, more = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (seen.batch_norm_inputs, kept.more)
+        )
+        return Memory(bank.empty(capacity, images.shape[1:], beside=kept.beside), statistics, more)
 
     def look(variables: Variables, images: Array) -> Outputs:
         return teacher.apply(variables, images, train=False)[0]
@@ -96,6 +120,7 @@ def replayed(
     temperature: float,
     raised: Loss = DECISIVE,
     bank_capacity: int,
+    keeps: Callable[[Outputs], Kept] = nothing_more,
     normalise: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
     mix: Callable[[Array, Array], Array] | None = None,
@@ -109,7 +134,8 @@ def replayed(
     teacher.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
     shown in it. filling_syntheses: in a round in which students sit out, instead. renewed: the match -> a step before
-    them, None for none. bank_capacity: images. normalise, augment, mix: as of `replay_step`.
+    them, None for none. bank_capacity: images. keeps: as of `empty_memory`.
+    normalise, augment, mix: as of `replay_step`.
     split, batch_size, common: as of `assemble`, but in one part; the teacher is not folded, for its batch norms are
     read.
     """
@@ -157,7 +183,7 @@ def replayed(
         student_steps=student_steps,
         accumulate=1,  # the batch of the lowest loss is kept, and a part is not one
         split=split,
-        memory=empty_memory(teacher, capacity=bank_capacity),
+        memory=empty_memory(teacher, capacity=bank_capacity, keeps=keeps),
         **common,
     )
     return method._replace(sample=sample)

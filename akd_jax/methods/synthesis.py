@@ -44,13 +44,14 @@ def grown(weight: Array | float, round: Array, *, begins: Array | float, ramp: A
 class Synthesis(NamedTuple):
     """What came of it.
 
-    moving, batch_stats: after the last step. images: [B, H, W, C], those of the lowest loss. gradients: summed over the
-    steps, as `moving`. statistics: of the last step's images, as `Outputs.batch_norm_inputs`. losses: [steps].
+    moving, batch_stats: after the last step. best: what the step of the lowest loss made, by default images
+    [B, H, W, C]. gradients: summed over the steps, as `moving`. statistics: of the last step's images, as
+    `Outputs.batch_norm_inputs`. losses: [steps].
     """
 
     moving: Any
     batch_stats: Any
-    images: Array
+    best: Any
     gradients: Any
     statistics: Any
     losses: Array
@@ -76,7 +77,7 @@ def loss_of(
 
 
 def synthesise(
-    loss: Callable[[Any, Any, Array], tuple[Array, tuple[Array, Any, Outputs]]],
+    loss: Callable[[Any, Any, Array], tuple[Array, tuple[Any, Any, Outputs]]],
     moving: Any,
     batch_stats: Any,
     optimizer: optax.GradientTransformation,
@@ -84,35 +85,37 @@ def synthesise(
     *,
     steps: int,
 ) -> Synthesis:
-    """loss: (what moves, the generator's batch_stats, key of the step) -> ([], (images, batch_stats, what is said)).
+    """loss: (what moves, the generator's batch_stats, key of the step) -> ([], (made, batch_stats, what is said)).
 
-    What is said is the teacher's of the images as it was shown them, augmented; those kept are as they were drawn.
+    What is said is the teacher's of the images as it was shown them, augmented; those made are as they were drawn.
     optimizer: of what moves, fresh.
     """
 
     def one(carry, key):
         moving, opt_state, batch_stats, total, best = carry
-        (value, (images, batch_stats, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(
-            moving, batch_stats, key
-        )
-        best = jax.tree.map(lambda new, old: jnp.where(value < best[0], new, old), (value, images), best)
+        (value, (made, batch_stats, seen)), gradients = jax.value_and_grad(loss, has_aux=True)(moving, batch_stats, key)
+        best = jax.tree.map(lambda new, old: jnp.where(value < best[0], new, old), (value, made), best)
         total = jax.tree.map(jnp.add, total, gradients)
         updates, opt_state = optimizer.update(gradients, opt_state, moving)
         moving = optax.apply_updates(moving, updates)
         return (moving, opt_state, batch_stats, total, best), (value, seen.batch_norm_inputs)
 
-    value, (shape, *_) = jax.eval_shape(loss, moving, batch_stats, key)
-    worst = (jnp.full((), jnp.inf, value.dtype), jnp.zeros(shape.shape, shape.dtype))
+    value, (made, *_) = jax.eval_shape(loss, moving, batch_stats, key)
+    nothing = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), made)
+    worst = (jnp.full((), jnp.inf, value.dtype), nothing)
     start = (moving, optimizer.init(moving), batch_stats, jax.tree.map(jnp.zeros_like, moving), worst)
-    (moving, _, batch_stats, total, (_, images)), (losses, found) = jax.lax.scan(
-        one, start, jax.random.split(key, steps)
+    (moving, _, batch_stats, total, (_, best)), (losses, found) = jax.lax.scan(one, start, jax.random.split(key, steps))
+    return Synthesis(moving, batch_stats, best, total, jax.tree.map(lambda each: each[-1], found), losses)
+
+
+def kept(memory: Memory, pixels: Array, statistics: Any, share: float, *, beside: Any = ()) -> Memory:
+    """The memory with these images too, uint8 [B, H, W, C], and with what its bank keeps beside each.
+
+    share: of earlier batches in the average of statistics.
+    """
+    return memory.replace(
+        bank=bank.append(memory.bank, pixels, beside), statistics=_remembering(memory, statistics, share)
     )
-    return Synthesis(moving, batch_stats, images, total, jax.tree.map(lambda each: each[-1], found), losses)
-
-
-def kept(memory: Memory, pixels: Array, statistics: Any, share: float) -> Memory:
-    """The memory with these images too, uint8 [B, H, W, C]; share: of earlier batches in the average of statistics."""
-    return Memory(bank.append(memory.bank, pixels), _remembering(memory, statistics, share))
 
 
 def _remembering(memory: Memory, found: Any, share: float) -> Any:

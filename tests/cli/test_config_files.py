@@ -42,7 +42,7 @@ def test_a_directory_is_no_config(elsewhere):
 
 @pytest.mark.parametrize("name", ["nobody", "other/akd.py", "configs/configs/akd.py", "", ":digits", ".", "__init__"])
 def test_an_unknown_name_gets_the_list(name):
-    with pytest.raises(InputError, match="akd, baseline, best, dafl, deepinversion, dfad"):
+    with pytest.raises(InputError, match="akd, baseline, best, cmi, dafl, deepinversion, dfad"):
         locate(name)
 
 

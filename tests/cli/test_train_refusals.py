@@ -23,7 +23,7 @@ def nothing_is_compiled(monkeypatch):
     [
         ((), "--config FILE[:VARIANT] is missing"),
         (("--config", "nowhere.py"), "nowhere.py"),
-        (("--config", "nobody:digits"), "akd, baseline, best, dafl, deepinversion, dfad"),
+        (("--config", "nobody:digits"), "akd, baseline, best, cmi, dafl, deepinversion, dfad"),
         (("--config", f"{ROOT / 'configs' / 'akd.py'}:nope"), "akd.py:nope: no such variant; give one of /"),
         (("--config", "dfad:nope"), f"dfad:nope: no such variant; give one of {DFAD}\n"),
         ((*DIGITS, "--config.batch_sise=3"), "did you mean batch_size?"),
