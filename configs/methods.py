@@ -260,7 +260,7 @@ def deepinversion(ground: Ground) -> Values:
 
 
 def cmi(ground: Ground) -> Values:
-    """CMI in five steps a batch where it has 200, at five times its rate, beside 256 earlier images where it has 4,096."""
+    """CMI in five steps a batch, at five times its rate, and beside 256 earlier images: of 200, and of 4,096."""
     return {
         "method": "cmi",
         "student_optimizer": _sgd(ground, 0.2),

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import functools
 import gc
 import os
 
@@ -13,6 +14,8 @@ os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).st
 
 import jax
 
+from akd_jax import briefing, report
+
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_programs(tmp_path_factory):
@@ -21,6 +24,16 @@ def compiled_programs(tmp_path_factory):
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     jax.config.update("jax_compilation_cache_dir", str(shared / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_reports():
+    """Runs draw no curves, which takes as long as a tiny run plays, and one matrix product says how fast this is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "save_curves", lambda path, rows: path.touch())
+        measured = functools.cache(briefing._matmul_flops_per_second)
+        patch.setattr(briefing, "_matmul_flops_per_second", measured)
+        yield
 
 
 # Tracing makes very many objects that stay, and looking through all of them again and again takes a fifth of it.

@@ -179,8 +179,6 @@ def any_variables(teacher, classes, channels):
 
 
 FULL = {
-    ("akd", "digits"),
-    ("dfad", ""),
     ("teacher", "resnet34"),
     ("teacher", "wrn40_2"),
 }

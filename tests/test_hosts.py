@@ -148,6 +148,7 @@ def stopped(tmp_path_factory, programs):
     return directory, ended(started)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_both_after_saving(stopped):
     directory, outcome = stopped
     assert [code for code, *_ in outcome] == [143, 143], outcome

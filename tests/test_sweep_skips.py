@@ -6,7 +6,7 @@ import pytest
 from outcomes import rows
 from stage import QUICKEST, Stage
 
-from akd_jax import report, saved_run
+from akd_jax import saved_run
 from akd_jax.errors import NonFiniteError
 
 HOT = "student_optimizer.learning_rate=1e+30,seed_0"
@@ -17,12 +17,6 @@ def hot(tmp_path_factory):
     """Of the second member no step after its first one is finite."""
     settings = {"sweep": ("student_optimizer.learning_rate=0.05,1e30",), "student_optimizer.schedule": "constant"}
     return Stage(tmp_path_factory.mktemp("stage") / "none", QUICKEST | settings)
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch):
-    """Which take a third of the time."""
-    monkeypatch.setattr(report, "save_curves", lambda path, rows: path.touch())
 
 
 def test_a_member_that_is_not_finite_halts_all_with_what_they_saved(hot, tmp_path):

@@ -13,7 +13,7 @@ from outcomes import assert_same_result, names
 from stage import QUICKEST, Stage
 from test_survival import PlainStop, ending_with, plain_stop
 
-from akd_jax import loop, progress, report, saved_run, workdir
+from akd_jax import loop, progress, saved_run, workdir
 from akd_jax.checkpoint import rounds_in
 from akd_jax.errors import InputError, SavedStateError, StoppedError
 
@@ -31,12 +31,6 @@ def stage(tmp_path_factory):
 def second(tmp_path_factory):
     """The second member by itself."""
     return Stage(tmp_path_factory.mktemp("stage") / "none", GAME | {"seed": 1})
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch):
-    """Which take a third of the time."""
-    monkeypatch.setattr(report, "save_curves", lambda path, rows: path.touch())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from commands import TINY, status
 
+from akd_jax import report
 from akd_jax.cli import train
+from akd_jax.report import save_curves  # before all other runs do without
 
 
 @pytest.fixture
@@ -28,9 +30,11 @@ def refused(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """A whole run of two epochs of two rounds; whoever changes it takes a copy."""
+    """A whole run of two epochs of two rounds, with curves; whoever changes it takes a copy."""
     directory = tmp_path_factory.mktemp("runs") / "tiny"
-    assert status(train, *TINY, "--workdir", directory) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "save_curves", save_curves)
+        assert status(train, *TINY, "--workdir", directory) == 0
     return directory
 
 

@@ -9,6 +9,8 @@ from commands import TINY, status
 from akd_jax import metrics
 from akd_jax.cli import sample, train
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     *TINY,
     "--config.method=nayer",

@@ -122,6 +122,7 @@ def test_other_networks_are_refused_also_by_force(run, copy, capsys):
     assert contents(copy) == before
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_is_uninterrupted(run, tmp_path, monkeypatch, capsys):
     """Stopped in the second epoch, with rows on disk that no checkpoint knows."""
     with interrupted(monkeypatch, after=3):
@@ -140,6 +141,7 @@ def test_rounds_per_dispatch_leave_no_trace_in_the_numbers(run, tmp_path, number
     assert_same_result(run, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_with_patience_goes_on_with_other_data_or_none(tmp_path, monkeypatch):
     command = (*TINY, "--config.schedule.patience=1", "--config.student_optimizer.learning_rate=0.0")
     assert status(train, *command, "--workdir", tmp_path / "one") == 0

@@ -121,6 +121,7 @@ def test_students_that_learn_jointly(tmp_path):
     assert all("test" in student["last"] for student in summary["students"].values())
 
 
+@pytest.mark.slow
 def test_early_stopping(tmp_path, capsys):
     """Students that may not learn do not get better."""
     flags = ("--config.schedule.epochs=50", "--config.schedule.rounds_per_epoch=1", "--config.schedule.patience=2")

@@ -64,6 +64,7 @@ def test_measured_again(trained, tmp_path, capsys):
     assert figures["run"]["agreement"] is None
 
 
+@pytest.mark.slow
 def test_resumed_it_is_the_same(trained, tmp_path, monkeypatch):
     append = metrics.append
 
