@@ -28,12 +28,22 @@ def compiled_programs(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_reports():
-    """Runs draw no curves, which takes as long as a tiny run plays, and one matrix product says how fast this is."""
+    """Runs draw no curves, which takes as long as a tiny run plays, and one matrix product says how fast this is.
+
+    The function that does draw them.
+    """
+    save_curves = report.save_curves
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "save_curves", lambda path, rows: path.touch())
         measured = functools.cache(briefing._matmul_flops_per_second)
         patch.setattr(briefing, "_matmul_flops_per_second", measured)
-        yield
+        yield save_curves
+
+
+@pytest.fixture
+def curves(quick_reports, monkeypatch):
+    """They are drawn in this test."""
+    monkeypatch.setattr(report, "save_curves", quick_reports)
 
 
 # Tracing makes very many objects that stay, and looking through all of them again and again takes a fifth of it.

@@ -68,7 +68,7 @@ ROWS = [
 ]
 
 
-def test_curves(tmp_path):
+def test_curves(curves, tmp_path):
     for name, rows in {"none": [], "losses": ROWS[:2], "all": ROWS}.items():
         report.save_curves(tmp_path / f"{name}.png", rows)
     pictures = [(tmp_path / f"{name}.png").read_bytes() for name in ("none", "losses", "all")]

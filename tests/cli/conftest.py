@@ -8,7 +8,6 @@ from commands import TINY, status
 
 from akd_jax import report
 from akd_jax.cli import train
-from akd_jax.report import save_curves  # before all other runs do without
 
 
 @pytest.fixture
@@ -29,11 +28,11 @@ def refused(tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def run(tmp_path_factory, quick_reports):
     """A whole run of two epochs of two rounds, with curves; whoever changes it takes a copy."""
     directory = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "save_curves", save_curves)
+        patch.setattr(report, "save_curves", quick_reports)
         assert status(train, *TINY, "--workdir", directory) == 0
     return directory
 

@@ -167,7 +167,7 @@ def test_a_second_run_is_refused_at_once_and_a_signal_stops_the_first(start, who
     assert_same_result(whole(GAMES[0])[0], tmp_path)
 
 
-def test_a_kill_between_the_last_checkpoint_and_its_reports(run, copy):
+def test_a_kill_between_the_last_checkpoint_and_its_reports(curves, run, copy):
     files.write_json(copy / "summary.json", summary(copy) | {"rounds": 2, "finished": False})
     for name in ("history.csv", "curves.png"):
         (copy / name).unlink()
