@@ -13,8 +13,9 @@ QUICK = ["--xla_backend_optimization_level=0"] + ["--xla_cpu_use_fusion_emitters
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).strip()
 
 import jax
+import tiny_models
 
-from akd_jax import briefing, report
+from akd_jax import briefing, collapse, report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,8 +28,15 @@ def compiled_programs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def small_networks():
+    """While tests run, and not yet when they are collected, which some are for every network there is."""
+    tiny_models.register()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def quick_reports():
-    """Runs draw no curves, which takes as long as a tiny run plays, and one matrix product says how fast this is.
+    """Runs draw no curves, which takes as long as a tiny run plays, one matrix product says how fast this is, and a
+    generator is judged by few of its images.
 
     The function that does draw them.
     """
@@ -37,6 +45,7 @@ def quick_reports():
         patch.setattr(report, "save_curves", lambda path, rows: path.touch())
         measured = functools.cache(briefing._matmul_flops_per_second)
         patch.setattr(briefing, "_matmul_flops_per_second", measured)
+        patch.setattr(collapse, "IMAGES", 32)
         yield save_curves
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tiny_models
 from commands import CONSTANT, STUDENT, status
 from outcomes import rows
 from tiny_game import CLASSES, LATENTS, SIZE, constant, make_game, make_networks
@@ -175,6 +176,7 @@ GROUPS = {
 
 
 if __name__ == "__main__":
+    tiny_models.register()
     root, group = Path(sys.argv[1]), sys.argv[2]
     facts = {name: find(root) for name, find in GROUPS[group].items()}
     (root / "facts.json").write_text(json.dumps(facts))

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
+from tiny_models import ARCH, STUDENTS, TEACHER
 
 from akd_jax import dispatch, loop, sweep_runs
 from akd_jax.cli.config_files import ConfigParser
@@ -21,8 +22,9 @@ LEARNING = {"supervised.data": "digits", "supervised.split": "train[:48]", "supe
 """What the supervised method needs beside TINY: three steps of eight images a round; others leave it aside."""
 QUICKEST = {"method": "supervised", "teacher.path": "", "supervised.distillation": 0.0}
 """The settings of the game that takes the least to play, beside TINY."""
-STUDENTS = ("resnet10_8x_w4", "resnet10_8x_w8")
 TINY = {
+    "teacher.path": str(TEACHER),
+    "teacher.arch": ARCH,
     "students": STUDENTS[:1],
     "batch_size": 8,
     "adversarial.student_steps": 2,

@@ -92,7 +92,7 @@ def test_a_measure_that_is_not_finite_is_told_of_and_no_best(stage, tmp_path, ca
         return {"test": {"top1": top1, "agreement": 0.5, "loss": loss}}
 
     stage.train(tmp_path, judges={"during": judge, "at_end": lambda name, variables: {}})
-    assert "warning: loss of resnet10_8x_w4 on test is not finite after round 2" in capsys.readouterr().err
+    assert "warning: loss of tiny_w4 on test is not finite after round 2" in capsys.readouterr().err
     best = saved_run.read(tmp_path).progress.best[NAME]
     assert (best.round, best.measures["test"]["top1"]) == (1, 0.5)
     assert [row["loss"] for row in rows(tmp_path) if row["kind"] == "eval"] == [1.0, None, 1.0, 1.0]

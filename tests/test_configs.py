@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hlo import CANONICAL, convolution_labels
 from ml_collections import ConfigDict
+from tiny_models import ARCH, STUDENTS
 
 from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
@@ -178,15 +179,10 @@ def any_variables(teacher, classes, channels):
     return Variables(params, jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes.batch_stats))
 
 
-FULL = {
-    ("teacher", "resnet34"),
-    ("teacher", "wrn40_2"),
-}
-"""Played with their own networks; all others are too, in minutes."""
-SMALL = [("dfq", ""), ("best", "")]
-"""Played with small networks: one that reads batch norms' statistics, and one that keeps a bank."""
+SMALL = [("teacher", "wrn40_2"), ("dfq", ""), ("best", "")]
+"""Played with small networks: one without a generator, one that reads batch norms' statistics, one with a bank."""
 PLAYED = [
-    *(pytest.param(*each, False, marks=[] if each in FULL else [pytest.mark.slow]) for each in VARIANTS),
+    *(pytest.param(*each, False, marks=pytest.mark.slow) for each in VARIANTS),  # with their own, in minutes
     *((*each, True) for each in SMALL),
 ]
 
@@ -196,7 +192,7 @@ def test_a_tiny_round(name, variant, small):
     settings = FILES[name].get_config(variant)
     settings.batch_size, settings.schedule.rounds_per_epoch = 2, 1
     if small:
-        settings.teacher.arch, settings.students = "resnet18_8x_w8", ("resnet10_8x_w4",)
+        settings.teacher.arch, settings.students = ARCH, STUDENTS[:1]
         settings.generator.latents, settings.generator.width, settings.image_size = 8, 4, 16
     for own in settings.values():
         if isinstance(own, ConfigDict) and "student_steps" in own:

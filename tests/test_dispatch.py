@@ -29,7 +29,7 @@ def test_steps_that_are_not_finite_are_left_out_and_counted(stage, tmp_path, cap
     assert [row["generator_loss"] is None for row in training] == [False, False, True, True, True, True]
     for key in ("student_loss", "student_gradient_norm"):
         assert [row[key] is None for row in training] == [False, True, False, False, False, False]
-    warning = "warning: student_loss of resnet10_8x_w4 in student step 1 of round 2 is not finite; 2 of 2 such steps"
+    warning = "warning: student_loss of tiny_w4 in student step 1 of round 2 is not finite; 2 of 2 such steps"
     assert warning in capsys.readouterr().err
     saved = saved_run.read(tmp_path).progress
     assert saved.state.generator.opt_state[0].count == 2, "steps taken"

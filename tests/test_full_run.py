@@ -7,7 +7,7 @@ import sys
 
 import cifar_archives
 import pytest
-from commands import ROOT, STUDENT
+from commands import ROOT, SMALL
 
 BATCH = "--config.batch_size=8 --config.compilation.options=('xla_backend_optimization_level=0',)"
 ONE_EPOCH = "--config.schedule.epochs=1 --config.schedule.rounds_per_epoch=2"
@@ -22,7 +22,7 @@ def call(tmp_path):
         environment = os.environ | {
             "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
             "ARCHIVE": str(archive),
-            "STUDENTS": STUDENT,
+            "STUDENTS": SMALL,
             "FLAGS": BATCH,
             "TEACHER_FLAGS": f"--config.students=resnet10_8x_w8 {ONE_EPOCH} --config.dtype=float32",
             "STUDENT_FLAGS": f"{ONE_EPOCH} --config.adversarial.student_steps=1 --config.generator.width=8",
@@ -42,10 +42,10 @@ def test_from_an_archive_to_a_report_in_pieces(call, tmp_path):
     last = call(PIECE="500")
     assert last.returncode == 0, last.stderr
     assert "== teacher" not in last.stdout, "is done, and not done again"
-    assert {path.name for path in stages.iterdir()} == {"prepare", "teacher", f"dfad_{STUDENT}", "akd", "report"}
+    assert {path.name for path in stages.iterdir()} == {"prepare", "teacher", f"dfad_{SMALL}", "akd", "report"}
     report = json.loads((tmp_path / "full" / "report" / "report.json").read_text())
     assert [(row["config"], row["student"]) for row in report["rows"]] == [
-        ("akd", STUDENT), ("dfad", STUDENT), ("teacher:resnet34", "resnet10_8x_w8")
+        ("akd", SMALL), ("dfad", SMALL), ("teacher:resnet34", "resnet10_8x_w8")
     ]  # fmt: skip
     assert all(row["finished"] and row["last"]["mean"] is not None for row in report["rows"])
     assert {"report.md", "akd", "teacher"} <= {path.name for path in (tmp_path / "full" / "report").iterdir()}

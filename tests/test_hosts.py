@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from commands import CONSTANT, TINY, status
+from commands import CONSTANT, SMALL, SMALL_GAME, status
 from outcomes import names, rows
 from several_devices import LESSONS
 from stage import tiny
@@ -24,9 +24,10 @@ from akd_jax.cli import train, train_teacher
 from akd_jax.errors import InputError, OutOfMemoryError, StoppedError
 
 ROOT = Path(__file__).parents[1]
-GAME = (*TINY, *CONSTANT)
+GAME = (*SMALL_GAME, *CONSTANT, "--config.generator.width=8", "--config.evaluation.splits=validation[:32]",
+        "--config.evaluation.final_splits=()")  # fmt: skip
 LONG = (*GAME, "--config.schedule.epochs=2000")
-SCHOOL = (*LESSONS, *CONSTANT)
+SCHOOL = (*LESSONS, *CONSTANT, f"--config.students={SMALL}")
 IMPATIENT = "from akd_jax import hosts; hosts.HEARTBEAT_SECONDS = hosts.LEAVE_SECONDS = 10"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from commands import GAME, TINY, status
 from tiny_game import make_game
+from tiny_models import STUDENTS
 
 from akd_jax import loop, metrics, workdir
 from akd_jax.cli import train
@@ -51,7 +52,8 @@ def between(entries, first, last):
 
 def test_one_program_a_turn_and_nothing_compiled_after_the_first_epoch(tmp_path, monkeypatch):
     """Two students, four epochs of 2 + 2 rounds with an evaluation and samples each, some of it traced."""
-    command = (*GAME, "--config.schedule.epochs=4", "--config.schedule.rounds_per_dispatch=0",
+    command = (*GAME, f"--config.students={STUDENTS}",
+               "--config.schedule.epochs=4", "--config.schedule.rounds_per_dispatch=0",
                "--config.sample_every_epochs=1", "--config.profile_dispatches=1", "--workdir", tmp_path)  # fmt: skip
     with diary(monkeypatch) as entries:
         assert status(train, *command) == 0

@@ -8,7 +8,7 @@ import sys
 
 import jax
 import pytest
-from commands import ROOT, TINY, W8, status
+from commands import ROOT, SMALL_GAME, TINY, W8, status
 
 from akd_jax import loop
 from akd_jax.cli import convert_teacher, evaluate, export_student, prepare_data, sample, train
@@ -60,7 +60,7 @@ def test_a_platform_that_is_not_there(refused, run, tmp_path, monkeypatch):
 
 def test_platforms(tmp_path):
     """One that is not there, and one that is, as JAX itself is told of them."""
-    command = [sys.executable, ROOT / "scripts" / "train.py", *TINY, "--dry_run", "--workdir", tmp_path / "run"]
+    command = [sys.executable, ROOT / "scripts" / "train.py", *SMALL_GAME, "--dry_run", "--workdir", tmp_path / "run"]
 
     def on(platform):
         environment = os.environ | {"JAX_PLATFORMS": platform}

@@ -24,7 +24,7 @@ def test_exported_student(run, tmp_path, capsys, format, library, flags):
     out = tmp_path / "deep" / "student"
     assert status(export_student, "--workdir", run, "--format", format, "--out", out, *flags) == 0
     printed = capsys.readouterr().out
-    assert f"{STUDENT}, student: 19,830 parameters" in printed and f"written: {out}" in printed
+    assert f"{STUDENT}, student: 398 parameters" in printed and f"written: {out}" in printed
     assert "verified: " in printed and "not verified" not in printed and "32 images of digits test" in printed
     assert ("pixels uint8 [batch, 16, 16, 1]" if "--pixels" in flags else "mean [0.305276]") in printed
     before = contents(tmp_path)

@@ -4,14 +4,14 @@ import dataclasses
 import json
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from commands import CHECKPOINT, CONSTANT, TINY, contents, lose_data, status
+from commands import CONSTANT, TINY, contents, lose_data, status
 from damage import DAMAGES
 from outcomes import assert_same_result, rows, saved, summary
+from tiny_models import ARCH, TEACHER
 
 from akd_jax import digest, digits, metrics, progress, saved_run, teacher_files, workdir
 from akd_jax.checkpoint import Checkpoints
@@ -54,7 +54,7 @@ def test_other_settings_are_refused(refused, run):
 def test_another_teacher_is_refused(run, tmp_path, capsys):
     """Also where only its weights are another's."""
     before = contents(run)
-    info, variables = convert(Path(CHECKPOINT), arch="auto", mean=(digits.MEAN,), std=(digits.STD,))
+    info, variables = convert(TEACHER, arch=ARCH, mean=(digits.MEAN,), std=(digits.STD,))
     variables = jax.tree.map(lambda leaf: leaf * np.float32(1.001), variables)
     other = dataclasses.replace(info, digest=digest.of_tree(variables))
     teacher_files.save(tmp_path / "other", other, variables)

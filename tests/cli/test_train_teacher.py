@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from commands import STUDENT, contents, status
+from commands import contents, status
 from outcomes import assert_same_result
+from tiny_models import ARCH
 
 from akd_jax import metrics, teacher_files
 from akd_jax.cli import evaluate, export_student, sample, train, train_teacher
@@ -14,7 +15,7 @@ from akd_jax.convert.teacher import convert
 TEACHER = (
     "--config",
     "teacher:digits",
-    f"--config.students={STUDENT}",
+    f"--config.students={ARCH}",
     "--config.schedule.epochs=4",
     "--config.student_optimizer.warmup=0",
     "--config.compilation.options=('xla_backend_optimization_level=0',)",
@@ -31,9 +32,9 @@ def trained(tmp_path_factory):
 
 def test_what_it_leaves(trained):
     summary = json.loads((trained / "summary.json").read_text())
-    student = summary["students"][STUDENT]
+    student = summary["students"][ARCH]
     assert (summary["teacher"], summary["teacher_queries"], student["share_of_teacher"]) == (None, 0, None)
-    assert student["last"]["test"]["top1"] > 0.5
+    assert student["last"]["test"]["top1"] > 0.25  # chance is 0.1
     assert summary["lessons"]["images"] == 1000 and summary["lessons"]["split"] == "train"
     train_rows = [row for row in metrics.read(trained / "metrics.jsonl") if row["kind"] == "train"]
     assert [row["round"] for row in train_rows] == [1, 2, 3, 4]
@@ -46,8 +47,8 @@ def test_what_it_leaves(trained):
 
 def test_the_teacher_is_the_best_and_the_state_dict_is_it(trained):
     info, variables = teacher_files.read(trained / "teacher")
-    best = json.loads((trained / "summary.json").read_text())["students"][STUDENT]["best"]
-    assert info.arch == STUDENT and info.top1 == {"digits": best["test"]["top1"]}
+    best = json.loads((trained / "summary.json").read_text())["students"][ARCH]["best"]
+    assert info.arch == ARCH and info.top1 == {"digits": best["test"]["top1"]}
     converted, same = convert(trained / "teacher.pth", arch="auto", mean=info.mean, std=info.std)
     assert converted.digest == info.digest
     np.testing.assert_array_equal(same.params["conv1"]["kernel"], variables.params["conv1"]["kernel"])
@@ -59,7 +60,7 @@ def test_measured_again(trained, tmp_path, capsys):
         out = tmp_path / f"{name}.json"
         assert status(evaluate, *where, "--data", "digits", "--json", out) == 0
         figures[name] = json.loads(out.read_text())["networks"][0]
-    best = json.loads((trained / "summary.json").read_text())["students"][STUDENT]["best"]
+    best = json.loads((trained / "summary.json").read_text())["students"][ARCH]["best"]
     assert figures["run"]["top1"] == figures["teacher"]["top1"] == best["test"]["top1"]
     assert figures["run"]["agreement"] is None
 
@@ -106,8 +107,8 @@ def test_a_student_learns_from_it_and_from_images(trained, tmp_path):
     distilled = (*TEACHER, f"--config.teacher.path={trained / 'teacher'}", "--config.supervised.distillation=0.9")
     assert status(train, *distilled, "--workdir", tmp_path / "distilled") == 0
     summary = json.loads((tmp_path / "distilled" / "summary.json").read_text())
-    assert summary["teacher"]["arch"] == STUDENT and summary["teacher_queries"] == 4000
-    assert summary["students"][STUDENT]["last"]["test"]["agreement"] > 0.5
+    assert summary["teacher"]["arch"] == ARCH and summary["teacher_queries"] == 4000
+    assert summary["students"][ARCH]["last"]["test"]["agreement"] > 0.5
     game = ("--config", "akd:digits", f"--config.teacher.path={trained / 'teacher'}", "--dry_run")
     assert status(train, *game) == 0
 
