@@ -113,6 +113,12 @@ def _adversarial(config: Config, scene: Scene) -> dict[str, Any]:
     own = config.adversarial
     check_name("adversarial.objective", own.objective, OBJECTIVES)
     check_name("adversarial.other_player", own.other_player, BATCH_STATS)
+    drawn = config.batch_size // config.accumulate
+    if own.replay_decay and drawn % 2:
+        raise InputError(
+            f"adversarial.replay_decay={own.replay_decay}: of every batch half is of the averaged generator, so "
+            f"batch_size / accumulate, {drawn}, must be even"
+        )
     weight = own.diversity_weight
     penalty = {"prior": lambda images, *_: weight * diversity_loss(images)} if _counts(weight) else {}
     return {
@@ -120,6 +126,7 @@ def _adversarial(config: Config, scene: Scene) -> dict[str, Any]:
         "other_player": own.other_player,
         "student_steps": own.student_steps,
         "teacher_steps": own.teacher_steps,
+        "replay_decay": own.replay_decay,
         **penalty,
     }
 

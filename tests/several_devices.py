@@ -169,6 +169,7 @@ GROUPS = {
     },
     "slow": {
         "shared": lambda root: compare(partial(game, method="zskt"), (1, 8)),
+        "replayed": lambda root: compare(partial(game, replay_decay=0.5), (1, 8)),
         "noisy": lambda root: compare(partial(game, method="nayer"), (1, 2)),
         "school": lambda root: compare(school, (1, 8)),
     },

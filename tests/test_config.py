@@ -138,6 +138,7 @@ def test_wrong_type(key, value):
         ("adversarial__student_steps", 0),
         ("adversarial__teacher_steps", 0),
         ("adversarial__teacher_steps", 4),
+        ("adversarial__replay_decay", 1.0),
         ("adversarial__temperature", 0.0),
         ("adversarial__temperature", -1.0),
         ("adversarial__diversity_weight", -1.0),

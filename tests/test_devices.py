@@ -40,6 +40,7 @@ def slow(*values):
         *(("quick", "game", count) for count in "248"),
         ("quick", "bank", "8"),
         slow("shared", "8"),
+        slow("replayed", "8"),
         slow("noisy", "2"),
         slow("school", "8"),
     ],
@@ -51,7 +52,7 @@ def test_devices_play_what_one_plays_in_float64(facts, group, method, count):
     assert found["state"] <= {"school": 1e-12, "bank": 1e-8, "noisy": 1e-8}.get(method, 1e-9)
 
 
-@pytest.mark.parametrize(("group", "method"), [("quick", "game"), slow("shared"), slow("school")])
+@pytest.mark.parametrize(("group", "method"), [("quick", "game"), slow("shared"), slow("replayed"), slow("school")])
 def test_sums_alone_are_sent_between_devices(facts, group, method):
     """Those of batch norms' statistics among them, which are of the whole batch."""
     alone, *others = (found["sends"] for found in facts(group)[method].values())

@@ -88,6 +88,12 @@ def test_the_teachers_steps_reach_the_method():
     assert settings_of("akd", adversarial={"teacher_steps": 5})["teacher_steps"] == 5
 
 
+def test_half_of_a_batch_is_replayed():
+    assert settings_of("dfad", adversarial={"replay_decay": 0.5}, batch_size=6)["replay_decay"] == 0.5
+    with pytest.raises(InputError, match=r"replay_decay=0\.5: .* batch_size / accumulate, 3, must be even"):
+        settings_of("dfad", adversarial={"replay_decay": 0.5}, batch_size=6, accumulate=2)
+
+
 def test_log_l1_is_the_generators_alone():
     objective = settings_of("akd", adversarial={"objective": "log_l1"})["objective"]
     teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))

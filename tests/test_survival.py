@@ -33,6 +33,7 @@ def stage(request, tmp_path_factory):
         "schedule.rounds_per_epoch": 4 // turns,
         "evaluation.every_epochs": 2,
         "adversarial.student_steps": 1,
+        "adversarial.replay_decay": 0.5,  # so that the generator has an average to be saved
     }
     return Stage(tmp_path_factory.mktemp("stage") / "none", settings)
 

@@ -25,6 +25,8 @@ class AdversarialConfig:
     teacher_steps: of how many student steps the teacher looks at the images in one batch, a divisor of student_steps.
       It changes the rounding, and steps that share a look are left out together where one is not finite. Meant for
       GPUs that a batch on small feature maps leaves half idle, where nothing was measured; on CPU it gains nothing.
+    replay_decay: of a moving average of the generator, of which then half of the students' images are (MAD: Do et al.
+      2022, 0.95 there); 0 for none.
     """
 
     objective: str = "l1"
@@ -33,12 +35,14 @@ class AdversarialConfig:
     other_player: str = "moving"
     student_steps: int = 15
     teacher_steps: int = 1
+    replay_decay: float = 0.0
 
     def __post_init__(self):
         check_counts(self, "student_steps", "teacher_steps")
         fits = self.student_steps % self.teacher_steps == 0
         check("teacher_steps", self.teacher_steps, fits, f"a divisor of student_steps, {self.student_steps}")
         check_finite(self, 0, "diversity_weight")
+        check("replay_decay", self.replay_decay, 0 <= self.replay_decay < 1, "in [0, 1)")
         _check_temperature(self)
 
 

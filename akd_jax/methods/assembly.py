@@ -45,6 +45,7 @@ def assemble(
     fill: TurnOf | None = None,
     split: Callable[[Array], Array] = as_it_is,
     memory: Callable[[jax.ShapeDtypeStruct], Any] = no_memory,
+    average_generator: bool = False,
 ) -> Method:
     """The method whose turns are as `turn` has them, with one generator step each and `student_steps` student steps.
 
@@ -57,6 +58,7 @@ def assemble(
       a turn FILLING is played, as `fill` makes it of the match of all.
     split: what every batch of latents goes through, which may divide it among devices (`sharding.Placement`).
     memory: the shape of what the generator draws [B, H, W, C] -> the method's memory at the start.
+    average_generator: whether the generator keeps a moving average of itself.
     """
     turns = turns or [(name,) for name in students]
     of_student = of_mean(student_optimizer((rounds - filling) * student_steps), accumulate)
@@ -71,7 +73,7 @@ def assemble(
         """Fresh players, each initialised with a key of its own."""
         generator_key, latents_key, *student_keys = jax.random.split(key, 2 + len(students))
         latents = draw(latents_key)
-        generator_state = new_player(generator, of_generator, generator_key, latents)
+        generator_state = new_player(generator, of_generator, generator_key, latents, average=average_generator)
         images, _ = jax.eval_shape(lambda v: generator.apply(v, latents, train=False), generator_state.variables)
         return AKDState(
             step=jnp.zeros((), jnp.int32),

@@ -111,9 +111,20 @@ def on_the_same_latents(*steps: Step) -> Step:
 
 
 def _draw(match: Match, state: AKDState, key: Array, *, generator_mode: Callable) -> tuple[AKDState, Array]:
-    """A batch of images, with the generator's running statistics moved as its mode wants it."""
-    images, stats = generator_mode(match.generator, state.generator.variables, match.sample_latents(key))
-    return state.replace(generator=state.generator.replace(batch_stats=stats)), images
+    """A batch of images, with the generator's running statistics moved as its mode wants it.
+
+    Every other image is of the generator's moving average, if it keeps one (MAD: Do et al. 2022, arXiv:2209.10359).
+    """
+    player, latents = state.generator, match.sample_latents(key)
+    if not player.average:
+        images, stats = generator_mode(match.generator, player.variables, latents)
+    else:
+        # In pairs, so that devices which share a batch have both kinds and send none.
+        pairs = latents.reshape(-1, 2, *latents.shape[1:])
+        new, stats = generator_mode(match.generator, player.variables, pairs[:, 0])
+        old, _ = batch(match.generator, player.average, pairs[:, 1])
+        images = jnp.stack([new, old], axis=1).reshape(-1, *new.shape[1:])
+    return state.replace(generator=player.replace(batch_stats=stats)), images
 
 
 def learn(

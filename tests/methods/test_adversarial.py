@@ -3,11 +3,13 @@
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from stage import poisoned
-from tiny_game import BATCH, LATENTS, constant, equal, make_game
+from tiny_game import BATCH, LATENTS, constant, equal, make_game, normal, quick
 
 from akd_jax.optimizers import adam
+from akd_jax.steps import run_rounds
 
 
 def test_the_default_is_the_references_behaviour():
@@ -91,6 +93,51 @@ def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_sa
 
 def doubled(leaf):
     return leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf
+
+
+@pytest.fixture(scope="module")
+def replaying():
+    """A game whose generator remembers, after two rounds: what it is and what it was are not the same."""
+    made = make_game(replay_decay=0.75)
+    assert equal(made.state.generator.average, made.state.generator.variables)
+    state, _ = quick(run_rounds(made.method.turns["large"].round, 2))(
+        made.state, made.teacher_variables, jax.random.key(0)
+    )
+    return made._replace(state=state)
+
+
+def test_the_generators_average_follows_it_at_its_own_steps(replaying):
+    turn, before = replaying.method.turns["large"], replaying.state
+    after, _ = quick(turn.steps["generator_step"])(before, replaying.teacher_variables, jax.random.key(1))
+    old, new, found = map(
+        jax.tree.leaves, (before.generator.average, after.generator.variables, after.generator.average)
+    )
+    for was, now, kept in zip(old, new, found, strict=True):
+        np.testing.assert_allclose(kept, 0.75 * np.asarray(was) + 0.25 * np.asarray(now), rtol=1e-6, atol=1e-7)
+    learnt, _ = quick(turn.steps["student_step"])(before, replaying.teacher_variables, jax.random.key(1))
+    assert equal(learnt.generator.average, before.generator.average)
+    assert not equal(learnt.generator.batch_stats, before.generator.batch_stats)  # of its own half
+
+
+def test_every_other_image_that_students_see_is_of_the_generators_average(replaying):
+    """Told from the statistics of the student's first batch norm, and the loss, of images drawn by hand."""
+    state, teacher, student = replaying.state, replaying.teacher_variables, replaying.students["large"]
+    key = jax.random.key(2)
+    learnt, metrics = quick(replaying.method.turns["large"].steps["student_step"])(state, teacher, key)
+
+    @quick
+    def by_hand(state):
+        latents = normal(key, num=BATCH)
+        new, _ = replaying.generator.apply(state.generator.variables, latents[0::2], train=True)
+        old, _ = replaying.generator.apply(state.generator.average, latents[1::2], train=True)
+        images = jnp.concatenate([new[:1], old[:1], new[1:], old[1:]])
+        outputs, stats = student.apply(state.students["large"].variables, images, train=True)
+        told, _ = replaying.teacher.apply(teacher, images, train=False)
+        return jnp.abs(told.logits - outputs.logits).mean(), stats
+
+    loss, stats = by_hand(state)
+    np.testing.assert_allclose(metrics["student_loss"]["large"], loss, rtol=1e-5)
+    chex.assert_trees_all_close(learnt.students["large"].batch_stats, stats, rtol=1e-5, atol=1e-6)
 
 
 def test_schedules_are_as_long_as_the_run():
