@@ -18,10 +18,11 @@ from akd_jax.methods.deepinversion import deepinversion
 from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
+from akd_jax.methods.spaceship import spaceship
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.synthesis import Weights
 from akd_jax.methods.zskt import zskt
-from akd_jax.models import GENERATORS
+from akd_jax.models import GENERATORS, class_rows
 from akd_jax.models.projection import projection
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 from akd_jax.pixels import brightness, from_pixels, normalised, to_pixels
@@ -198,6 +199,17 @@ def _cmi(config: Config, scene: Scene) -> dict[str, Any]:
     }
 
 
+def _spaceship(config: Config, scene: Scene) -> dict[str, Any]:
+    own = dict(vars(config.spaceship))
+    raised = {} if _counts(own["adversarial_weight"]) else {"raised": None}
+    return {
+        **_replay(config, own, scene, made=config.batch_size),
+        "classes": scene.task.classes,
+        "rows": class_rows,
+        **raised,
+    }
+
+
 def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
     """A group of settings of which some say how images of a bank are seen: these as functions instead; and others what
     a synthesis minimises, in shares of the run: these as `Weights`, in rounds.
@@ -273,6 +285,7 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     nayer: Family("nayer", _nayer, reads_statistics=True, keeps=True),
     deepinversion: Family("deepinversion", _deepinversion, reads_statistics=True, keeps=True, inverts=True),
     cmi: Family("cmi", _cmi, reads_statistics=True, keeps=True),
+    spaceship: Family("spaceship", _spaceship, reads_statistics=True, compares_stages=True, keeps=True),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

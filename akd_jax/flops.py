@@ -21,10 +21,11 @@ def count_flops(function: Callable, *arguments: Any) -> int:
 def _count(jaxpr: core.Jaxpr) -> int:
     # Without what nobody reads, which `jit` drops too: a teacher's weight gradients.
     needed, _ = dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    return sum(map(_operations, needed.eqns))
+    platforms = {v for equation in needed.eqns if equation.primitive.name == "platform_index" for v in equation.outvars}
+    return sum(_operations(equation, platforms) for equation in needed.eqns)
 
 
-def _operations(equation) -> int:
+def _operations(equation, platforms) -> int:
     name, parameters = equation.primitive.name, equation.params
     if name == "dot_general":
         (contracted, _), _ = parameters["dimension_numbers"]
@@ -34,8 +35,10 @@ def _operations(equation) -> int:
         kernel, numbers = equation.invars[1].aval.shape, parameters["dimension_numbers"].rhs_spec
         products = prod(equation.outvars[0].aval.shape) * prod(kernel) // kernel[numbers[0]]
         return 2 * products // prod(parameters["lhs_dilation"])
-    if name == "cond":  # a choice by platform: what is needed is what the leanest form takes
-        return min(_count(branch.jaxpr) for branch in parameters["branches"])
+    if name == "cond":
+        counts = [_count(branch.jaxpr) for branch in parameters["branches"]]
+        # Of forms for platforms what is needed is what the leanest takes; other choices are as likely as one another.
+        return min(counts) if equation.invars[0] in platforms else sum(counts) // len(counts)
     times = parameters["length"] if name == "scan" else 1
     inner = [value for value in parameters.values() if isinstance(value, core.ClosedJaxpr | core.Jaxpr)]
     return times * sum(_count(getattr(jaxpr, "jaxpr", jaxpr)) for jaxpr in inner)

@@ -72,12 +72,14 @@ class Outputs:
     batch_norm_inputs: mean [C] and biased variance [C] of this batch at the input of every batch norm, over
       batch and positions, in the tree of the network's batch_stats.
     stages: what each stage gives, [B, H, W, F] in order; () from a network that does not tell.
+    maps: [B, H, W, F], of which the features are the means over positions; () likewise.
     """
 
     logits: Array
     features: Array
     batch_norm_inputs: Any
     stages: tuple[Array, ...] = ()
+    maps: Any = ()
 
 
 class Network(NamedTuple):
@@ -86,11 +88,15 @@ class Network(NamedTuple):
     init: (key, inputs) -> Variables, for inputs of the shape that it will see.
     apply: (variables, inputs, *, train) -> (outputs, batch_stats). With train=True batch norms use the
       batch's statistics and the returned batch_stats have moved; with train=False they are unchanged.
-      A classifier's outputs are `Outputs`, a generator's are images [B, H, W, C].
+      A classifier's outputs are `Outputs`, a generator's are images [B, H, W, C]. A classifier that tells its stages
+      takes `shifts` too, what is added to each of them.
+    parts: of a generator, what makes it one after the other: (variables, hidden, *, train) -> (hidden, batch_stats),
+      from latents by `hidden` [B, H, W, C] to images; () where there are none.
     """
 
     init: Callable[[Array, Array], Variables]
     apply: Callable[..., tuple[Any, Any]]
+    parts: tuple[Callable[..., tuple[Any, Any]], ...] = ()
 
 
 @struct.dataclass

@@ -256,6 +256,7 @@ def test_differences_name_settings_that_one_side_lacks():
         ("fast", "adversarial_ramp", -0.1),
         ("cmi", "negatives", 0),
         ("cmi", "zoom", 0.0),
+        ("spaceship", "exchange", 1.5),
         ("cmi", "contrast_temperature", 0.0),
         ("nayer", "generator_life", -1),
         ("nayer", "adversarial_from", 2.0),

@@ -160,6 +160,20 @@ def test_cmis_numbers(variant, students):
     assert rates(config.student_optimizer, 80_000, [0, 80_000]) == pytest.approx([0.1, 0])
 
 
+@pytest.mark.parametrize(("variant", "students"), [("", ("resnet18_8x",)), ("wrn", ("wrn16_1",))])
+def test_spaceships_numbers(variant, students):
+    """Its released code: 200 epochs of a batch of 256, 200 steps long, and of 2,000 student steps."""
+    config = FILES["spaceship"].get_config(variant)
+    own, epochs = config.spaceship, config.schedule.epochs * config.schedule.rounds_per_epoch
+    assert (epochs, own.syntheses, own.synthesis_steps, own.student_steps) == (200, 1, 200, 2000)
+    assert (own.batch_norm_weight, own.one_hot_weight, own.adversarial_weight, own.temperature) == (1, 0.5, 0, 30)
+    assert (own.class_map_weight, own.gradient_map_weight, own.exchange, own.bank_capacity) == (1, 1, 0.7, 51_200)
+    assert (config.generator_optimizer.learning_rate, config.generator_optimizer.beta1) == (1e-3, 0.5)
+    assert (config.generator.name, config.generator.latents, config.students) == ("generator_sigmoid", 256, students)
+    assert rates(config.student_optimizer, 400_000, [0, 400_000]) == pytest.approx([0.1, 0])
+    assert config.student_optimizer.weight_decay == 1e-4 and config.batch_size == 256
+
+
 def test_dafls_numbers():
     """Its released code: 2,000 epochs of 120 joint steps of 1,024 images."""
     config = FILES["dafl"].get_config()
@@ -200,6 +214,7 @@ def test_a_tiny_round(name, variant, small):
     settings.fast.synthesis_steps, settings.fast.bank_capacity = 2, 8
     settings.deepinversion.synthesis_steps, settings.deepinversion.bank_capacity = 2, 8
     settings.cmi.synthesis_steps, settings.cmi.bank_capacity = 2, 8
+    settings.spaceship.synthesis_steps, settings.spaceship.bank_capacity = 2, 8
     settings.nayer.filling_syntheses = 1
     settings.nayer.syntheses, settings.nayer.synthesis_steps, settings.nayer.noise_layers = 1, 2, 1
     config = from_dict(settings.to_dict())

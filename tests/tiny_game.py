@@ -16,6 +16,7 @@ from akd_jax.config import (
     FastConfig,
     NayerConfig,
     SgdConfig,
+    SpaceshipConfig,
     TeacherConfig,
     ZsktConfig,
 )
@@ -41,9 +42,9 @@ class Game(NamedTuple):
     teacher_variables: Variables
 
 
-def quick(function):
+def quick(function, **how):
     """Compiled, in a hurry."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0}, **how)
 
 
 def normal(key, *, num, length=LATENTS):
@@ -79,6 +80,7 @@ def config_of(method, student_steps):
         nayer=NayerConfig(**steps, filling_syntheses=3, synthesis_steps=2, noise_layers=2, bank_capacity=25, crop=1),
         deepinversion=DeepInversionConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, adversarial_weight=1.0),
         cmi=CmiConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1, negatives=6, projection=8),
+        spaceship=SpaceshipConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
         fast=FastConfig(**steps, synthesis_steps=2, bank_capacity=3 * BATCH, crop=1),
     )
 

@@ -10,6 +10,7 @@ from akd_jax.config.methods import (
     DfqConfig,
     FastConfig,
     NayerConfig,
+    SpaceshipConfig,
     SupervisedConfig,
     ZsktConfig,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "RateConfig",
     "ScheduleConfig",
     "SgdConfig",
+    "SpaceshipConfig",
     "SupervisedConfig",
     "TeacherConfig",
     "ZsktConfig",

@@ -250,6 +250,39 @@ class CmiConfig(ReplayConfig):
 
 
 @dataclass(frozen=True)
+class SpaceshipConfig(ReplayConfig):
+    """SpaceshipNet's own settings, with the numbers of its released code for CIFAR.
+
+    generator_optimizer's rate of 1e-3 and generator.name "generator_sigmoid" belong to these.
+    syntheses: in a round, each of batch_size images, but filling_syntheses in a round of the epochs of
+    schedule.filling. generator_optimizer's rate runs over the steps of one, and begins anew with each.
+    bank_capacity: images, of which each takes 220 KB at 32x32 with a width of 64, since its features are kept.
+    exchange: share of the students' steps in which features exchange half of their channels. class_map_weight,
+    gradient_map_weight: in the students' loss, of the distances of class maps and of Grad-CAM's.
+    """
+
+    synthesis_steps: int = 200
+    adversarial_from: float = 0.0
+    bank_capacity: int = 51_200
+    student_steps: int = 2000
+    temperature: float = 30.0
+    batch_norm_weight: float = 1.0
+    batch_norm_memory: float = 0.0
+    adversarial_weight: float = 0.0
+    exchange: float = 0.7
+    class_map_weight: float = 1.0
+    gradient_map_weight: float = 1.0
+    syntheses: int = 1
+    filling_syntheses: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_counts(self, "syntheses", "filling_syntheses")
+        check_finite(self, 0, "class_map_weight", "gradient_map_weight")
+        check_shares(self, "exchange")
+
+
+@dataclass(frozen=True)
 class SupervisedConfig:
     """The supervised method's own settings: it learns from labelled images, and from a teacher if there is one.
 

@@ -12,6 +12,7 @@ from akd_jax.config.methods import (
     DfqConfig,
     FastConfig,
     NayerConfig,
+    SpaceshipConfig,
     SupervisedConfig,
     ZsktConfig,
 )
@@ -72,6 +73,7 @@ class Config:
     nayer: NayerConfig = field(default_factory=NayerConfig)
     deepinversion: DeepInversionConfig = field(default_factory=DeepInversionConfig)
     cmi: CmiConfig = field(default_factory=CmiConfig)
+    spaceship: SpaceshipConfig = field(default_factory=SpaceshipConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     collapse: CollapseConfig = field(default_factory=CollapseConfig)

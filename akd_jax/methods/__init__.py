@@ -13,6 +13,7 @@ from akd_jax.methods.dfq import dfq
 from akd_jax.methods.fast import fast
 from akd_jax.methods.nayer import nayer
 from akd_jax.methods.players import BATCH_STATS
+from akd_jax.methods.spaceship import spaceship
 from akd_jax.methods.supervised import supervised
 from akd_jax.methods.zskt import zskt
 from akd_jax.types import Method
@@ -30,5 +31,6 @@ METHODS: dict[str, Callable[..., Method]] = {
     "nayer": nayer,
     "deepinversion": deepinversion,
     "cmi": cmi,
+    "spaceship": spaceship,
     "supervised": supervised,
 }

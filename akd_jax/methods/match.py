@@ -1,7 +1,8 @@
 """A match: students against the generator, and the step of either side."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -132,12 +133,30 @@ def learn(
 ) -> tuple[AKDState, Metrics]:
     """Each student one step nearer to what the teacher says of these images; metrics as of `student_step`."""
 
-    def taught(student: Network, player: NetworkState) -> tuple[NetworkState, Array, Array]:
-        def loss(params):
-            outputs, batch_stats = student.apply(Variables(params, player.batch_stats), images, train=True)
-            return match.objective.student_loss(target, outputs).mean(), batch_stats
+    def loss(student: Network, variables: Variables) -> tuple[Array, Any]:
+        outputs, batch_stats = student.apply(variables, images, train=True)
+        return match.objective.student_loss(target, outputs).mean(), batch_stats
 
-        (value, batch_stats), gradients = jax.value_and_grad(loss, has_aux=True)(player.params)
+    return lower(match, state, lambda student, _: partial(loss, student), optimizer=optimizer)
+
+
+def lower(
+    match: Match,
+    state: AKDState,
+    loss: Callable[[Network, Variables], Callable[[Variables], tuple[Array, Any]]],
+    *,
+    optimizer: optax.GradientTransformation,
+) -> tuple[AKDState, Metrics]:
+    """Each student one step down; metrics as of `student_step`.
+
+    loss: (student, its variables, as they stand still) -> (variables) -> ([], batch_stats).
+    """
+
+    def taught(student: Network, player: NetworkState) -> tuple[NetworkState, Array, Array]:
+        of_variables = loss(student, player.variables)
+        (value, batch_stats), gradients = jax.value_and_grad(
+            lambda params: of_variables(Variables(params, player.batch_stats)), has_aux=True
+        )(player.params)
         return moved(player, gradients, batch_stats, optimizer), value, norm(gradients)
 
     learnt = {name: taught(student, state.students[name]) for name, student in match.students.items()}

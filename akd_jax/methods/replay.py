@@ -13,7 +13,7 @@ from akd_jax import bank
 from akd_jax.bank import Bank
 from akd_jax.methods.assembly import assemble
 from akd_jax.methods.match import GENERATOR_STEP, STUDENT_STEP, Match, learn
-from akd_jax.objectives import Loss, adversarial, kl, where_agreed
+from akd_jax.objectives import Loss, Objective, adversarial, kl, where_agreed
 from akd_jax.sharding import as_it_is
 from akd_jax.steps import guarded, in_turn, repeat
 from akd_jax.types import AKDState, Array, Method, Network, Outputs, Step, Turn, Variables
@@ -118,7 +118,8 @@ def replayed(
     batch_size: int,
     student_steps: int,
     temperature: float,
-    raised: Loss = DECISIVE,
+    raised: Loss | None = DECISIVE,
+    lesson: Callable[[Match, optax.GradientTransformation], Step] | None = None,
     bank_capacity: int,
     keeps: Callable[[Outputs], Kept] = nothing_more,
     normalise: Callable[[Array], Array],
@@ -131,7 +132,8 @@ def replayed(
 
     Its samples are of the bank, as the generator, which is no more than a start for syntheses, draws none by itself.
     Students' loss is KL at `temperature`. raised: what a synthesis may raise, by default KL where they agree with the
-    teacher.
+    teacher; None where it is no business of theirs. lesson: (match, the students' optimizer) -> their step, by default
+    `replay_step`.
     synthesis: (match, the generator's optimizer) -> a step that adds to the bank; shown: images that the teacher is
     shown in it. filling_syntheses: in a round in which students sit out, instead. renewed: the match -> a step before
     them, None for none. bank_capacity: images. keeps: as of `empty_memory`.
@@ -152,14 +154,13 @@ def replayed(
             teacher_queries=times * shown,
         )
 
+    on_images = partial(replay_step, batch_size=batch_size, augment=augment, mix=mix, normalise=normalise, split=split)
+
     def turn(
         match: Match, of_student: optax.GradientTransformation, of_generator: optax.GradientTransformation
     ) -> Turn:
         filled = fill(match, of_student, of_generator, times=syntheses)
-        step = replay_step(
-            match, of_student, batch_size=batch_size, augment=augment, mix=mix, normalise=normalise, split=split
-        )
-        student = guarded(step, STUDENT_STEP)
+        student = guarded((lesson or on_images)(match, of_student), STUDENT_STEP)
         return Turn(
             round=in_turn(filled.round, repeat(student, student_steps)),
             steps={**filled.steps, STUDENT_STEP: student},
@@ -176,7 +177,7 @@ def replayed(
         teacher,
         students,
         generator,
-        objective=adversarial(kl(temperature), raised),
+        objective=adversarial(kl(temperature), raised) if raised else Objective(kl(temperature), None),
         turn=turn,
         fill=partial(fill, times=filling_syntheses),
         batch_size=batch_size,

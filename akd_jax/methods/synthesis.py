@@ -63,17 +63,18 @@ def loss_of(
     """([], what the teacher says of the images). Students stand still, with their running statistics."""
     seen, _ = match.teacher.apply(teacher_variables, images, train=False)
     compared = _remembering(state.memory, seen.batch_norm_inputs, weights.batch_norm_memory)
+    value = (
+        weights.batch_norm * batch_norm_statistics(compared, teacher_variables.batch_stats)
+        + weights.one_hot * cross_entropy(seen, labels).mean()
+    )
+    if not match.objective.generator_loss:
+        return value, seen
     told = [
         match.objective.generator_loss(seen, running(student, state.students[name].variables, images)[0])
         for name, student in match.students.items()
     ]
     adversarial = grown(weights.adversarial, state.step, begins=weights.adversarial_from, ramp=weights.adversarial_ramp)
-    value = (
-        weights.batch_norm * batch_norm_statistics(compared, teacher_variables.batch_stats)
-        + weights.one_hot * cross_entropy(seen, labels).mean()
-        + adversarial * jnp.stack(told).mean()
-    )
-    return value, seen
+    return value + adversarial * jnp.stack(told).mean(), seen
 
 
 def synthesise(

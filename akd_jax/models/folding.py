@@ -36,11 +36,11 @@ def fold_batch_norms(network: Network, inputs: Array) -> tuple[Network, Fold]:
     def init(key, inputs):
         return _folded(network.init(key, inputs), pairs)
 
-    def apply(variables, inputs, *, train):
+    def apply(variables, inputs, *, train, **how):
         if train:
             raise ValueError("a network whose batch norms are folded cannot be trained: train it before")
         with nn.intercept_methods(_without(pairs, variables.params)):
-            return network.apply(variables, inputs, train=False)
+            return network.apply(variables, inputs, train=False, **how)
 
     return Network(init, apply), partial(_folded, pairs=pairs)
 

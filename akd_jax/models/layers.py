@@ -112,6 +112,23 @@ def _derivative(numbers, tangents):
     return root, -0.5 * root**3 * tangents[0]
 
 
+def stage_end(module: nn.Module, number: int, hidden: Array) -> Array:
+    """What stage `number` of the module gives [B, H, W, C], noted in the collection 'stages'.
+
+    With a collection 'shifts' the array of that number in it is added first, so that one can ask for a gradient there.
+    """
+    if module.has_variable("shifts", name := f"stage_{number}"):
+        hidden = hidden + module.get_variable("shifts", name).astype(hidden.dtype)
+    module.sow("stages", "outputs", hidden)
+    return hidden
+
+
+def mean_over_positions(module: nn.Module, hidden: Array) -> Array:
+    """[B, H, W, F] -> features [B, F]; noted is what they are the mean of, in the collection 'maps'."""
+    module.sow("maps", "features", hidden, reduce_fn=_newest)
+    return hidden.mean((1, 2))
+
+
 class BatchNorm(nn.Module):
     """Batch norm over batch and positions (Ioffe & Szegedy 2015, arXiv:1502.03167).
 

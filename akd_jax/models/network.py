@@ -16,18 +16,29 @@ def classifier(module: nn.Module) -> Network:
 
     def outputs(result, collections):
         logits, features = result
-        stages = tuple(
-            stage.astype(jnp.promote_types(stage.dtype, jnp.float32))
-            for stage in collections.get("stages", {}).get("outputs", ())
+        wide = jax.tree.map(
+            lambda leaf: leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)),
+            (collections.get("stages", {}).get("outputs", ()), collections.get("maps", {}).get("features", ())),
         )
-        return Outputs(logits, features, collections.get("batch_norm_inputs", {}), stages)
+        return Outputs(logits, features, collections.get("batch_norm_inputs", {}), *wide)
 
     return _network(module, outputs)
 
 
 def image_generator(module: nn.Module) -> Network:
-    """A module (latents, train) -> images as a network that returns the images."""
-    return _network(module, lambda images, _: images)
+    """A module (latents, train) -> images as a network that returns the images.
+
+    One with PARTS, numbers, takes `parts` too: those of them that are played, of what the part before gave.
+    """
+
+    def part(number):
+        def apply(variables, hidden, *, train):
+            return whole.apply(variables, hidden, train=train, parts=(number,))
+
+        return apply
+
+    whole = _network(module, lambda images, _: images)
+    return whole._replace(parts=tuple(part(number) for number in getattr(module, "PARTS", ())))
 
 
 def _network(module, outputs) -> Network:
@@ -37,10 +48,12 @@ def _network(module, outputs) -> Network:
         collections = module.lazy_init(key, shapes, mutable=["params", "batch_stats"], train=False)
         return Variables(collections["params"], collections.get("batch_stats", {}))
 
-    def apply(variables, inputs, *, train):
+    def apply(variables, inputs, *, train, shifts=(), **how):
         collections = {"params": variables.params, "batch_stats": variables.batch_stats}
-        mutable = ["batch_norm_inputs", "stages"] + (["batch_stats"] if train else [])
-        result, moved = module.apply(collections, inputs, train=train, mutable=mutable)
+        if shifts:
+            collections["shifts"] = {f"stage_{number}": shift for number, shift in enumerate(shifts)}
+        mutable = ["batch_norm_inputs", "stages", "maps"] + (["batch_stats"] if train else [])
+        result, moved = module.apply(collections, inputs, train=train, mutable=mutable, **how)
         return outputs(result, moved), moved.get("batch_stats", variables.batch_stats)
 
     return Network(init, apply)
@@ -59,7 +72,7 @@ def resize_inputs(network: Network, size: int) -> Network:
 
     return Network(
         init=lambda key, images: network.init(key, resized(images)),
-        apply=lambda variables, images, *, train: network.apply(variables, resized(images), train=train),
+        apply=lambda variables, images, **how: network.apply(variables, resized(images), **how),
     )
 
 
@@ -67,7 +80,7 @@ def on_pixels(network: Network, mean: Sequence[float], std: Sequence[float]) -> 
     """The network for uint8 images [B, H, W, C]: (pixels / 255 - mean) / std first, mean and std one a channel."""
     return Network(
         init=lambda key, pixels: network.init(key, from_pixels(pixels, mean, std)),
-        apply=lambda variables, pixels, *, train: network.apply(variables, from_pixels(pixels, mean, std), train=train),
+        apply=lambda variables, pixels, **how: network.apply(variables, from_pixels(pixels, mean, std), **how),
     )
 
 
@@ -83,11 +96,15 @@ def pixels(size: int, channels: int) -> Network:
 def normalised_images(generator: Network, mean: Sequence[float], std: Sequence[float]) -> Network:
     """The generator of images in 0..1 with (x - mean) / std after it, mean and std one a channel or one for all."""
 
-    def apply(variables, latents, *, train):
-        images, batch_stats = generator.apply(variables, latents, train=train)
-        return normalised(images, mean, std), batch_stats
+    def behind(apply):
+        def normalising(variables, inputs, *, train):
+            images, batch_stats = apply(variables, inputs, train=train)
+            return normalised(images, mean, std), batch_stats
 
-    return Network(generator.init, apply)
+        return normalising
+
+    *parts, last = generator.parts
+    return Network(generator.init, behind(generator.apply), (*parts, behind(last)))
 
 
 def _interpolation(old: int, new: int) -> np.ndarray:

@@ -9,7 +9,16 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.layers import BatchNorm, Conv, Dense, he_normal_fan_out, torch_uniform, torch_uniform_bias
+from akd_jax.models.layers import (
+    BatchNorm,
+    Conv,
+    Dense,
+    he_normal_fan_out,
+    mean_over_positions,
+    stage_end,
+    torch_uniform,
+    torch_uniform_bias,
+)
 from akd_jax.models.pooling import max_pool, strided
 from akd_jax.types import Array
 
@@ -88,8 +97,8 @@ class ResNet(nn.Module):
                     dtype=self.dtype,
                     name=f"layer{stage + 1}_{block}",
                 )(hidden, train)
-            self.sow("stages", "outputs", hidden)
-        features = hidden.mean((1, 2))
+            hidden = stage_end(self, stage, hidden)
+        features = mean_over_positions(self, hidden)
         logits = Dense(
             self.classes,
             kernel_init=self.dense_init,

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.layers import BatchNorm, Conv, Dense
+from akd_jax.models.layers import BatchNorm, Conv, Dense, mean_over_positions, stage_end
 from akd_jax.models.pooling import max_pool
 from akd_jax.types import Array
 
@@ -41,8 +41,8 @@ class VGG(nn.Module):
                 conv = Conv(width, 3, use_bias=True, dtype=self.dtype, name=f"block{stage}_{3 * layer}")
                 norm = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{3 * layer + 1}")
                 hidden = nn.relu(norm(conv(hidden)))
-            self.sow("stages", "outputs", hidden)
-        features = hidden.mean((1, 2))
+            hidden = stage_end(self, stage, hidden)
+        features = mean_over_positions(self, hidden)
         logits = Dense(
             self.classes,
             kernel_init=initializers.normal(0.01),

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from akd_jax.models.layers import BatchNorm, Conv, Dense, torch_uniform
+from akd_jax.models.layers import BatchNorm, Conv, Dense, mean_over_positions, stage_end, torch_uniform
 from akd_jax.types import Array
 
 
@@ -81,9 +81,9 @@ class WideResNet(nn.Module):
                 dtype=self.dtype,
                 name=f"block{stage + 1}",
             )(hidden, train)
-            self.sow("stages", "outputs", hidden)
+            hidden = stage_end(self, stage, hidden)
         hidden = nn.relu(BatchNorm(train, dtype=self.dtype, name="bn1")(hidden))
-        features = hidden.mean((1, 2))
+        features = mean_over_positions(self, hidden)
         logits = Dense(
             self.classes, kernel_init=torch_uniform, bias_init=initializers.zeros, dtype=self.dtype, name="fc"
         )(features)

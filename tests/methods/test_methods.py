@@ -23,6 +23,7 @@ QUERIES = {
     "nayer": 12,
     "deepinversion": 4,
     "cmi": 6,
+    "spaceship": 4,
 }
 """Batches that the teacher is shown in a round of two student steps."""
 
@@ -44,9 +45,9 @@ class Played(NamedTuple):
 def played(request):
     shown, (teacher, *others) = [], make_networks()
 
-    def watched(variables, images, *, train):
+    def watched(variables, images, **how):
         jax.debug.callback(lambda images: shown.append(len(images)), images)
-        return teacher.apply(variables, images, train=train)
+        return teacher.apply(variables, images, **how)
 
     latents = poisoned(lambda key, *, num: jax.random.normal(key, (num, LATENTS)), [jax.random.key_data(BAD)])
     game = make_game(request.param, networks=(teacher._replace(apply=watched), *others), sample_latents=latents)
@@ -59,7 +60,7 @@ def played(request):
 def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step):
     """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics alike;
     students who learn from bytes see finite ones, nayer draws no latents, deepinversion's are to be finite pixels,
-    and cmi draws with a key of its own.
+    cmi draws with a key of its own, and spaceship's students from kept features.
     """
     state, teacher = played.game.state, played.game.teacher_variables
     bad = jax.tree.map(lambda leaf: leaf * jnp.nan, teacher)
@@ -68,7 +69,10 @@ def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step
     (loss, fault), *_ = reported[f"{step}_faults"].items()
     assert loss.startswith(step.replace("step", "loss")) and fault.all()
     assert not any(each.any() for each in fine[f"{step}_faults"].values())
-    if played.name not in ("fast", "nayer", "deepinversion", "cmi"):
+    if played.name not in ("fast", "nayer", "deepinversion", "cmi") and (played.name, step) != (
+        "spaceship",
+        "student_step",
+    ):
         left, reported = played.steps[step](state, teacher, BAD)
         assert equal(left, state) and all(each.all() for each in reported[f"{step}_faults"].values())
 
