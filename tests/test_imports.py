@@ -22,11 +22,12 @@ ARROWS = {
     "models": "channels pixels platforms types",
     "objectives": "types",
     "priors": "types",
+    "attribution": "types",
     "augmentation": "types",
     "bank": "types",
     "steps": "norm platforms types",
     "sharding": "types",
-    "methods": "bank norm objectives priors sharding steps types",
+    "methods": "attribution bank norm objectives priors sharding steps types",
     "schedule": "types",
     "optimizers": "",
     "evaluate": "types",
@@ -101,6 +102,7 @@ ARROWS = {
     "graduation hub loop normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {
+    "attribution",
     "augmentation",
     "bank",
     "channels",
