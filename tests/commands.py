@@ -13,7 +13,7 @@ CONFIG = f"{ROOT / 'configs' / 'akd.py'}:digits"
 CHECKPOINT = str(ROOT / "akd_jax" / "assets" / "digits_teacher.pth")
 W8 = (CHECKPOINT, "--arch", "resnet18_8x_w8")
 DIGITS = ("--config", CONFIG)
-_SHORT = (
+SHORT = (
     *DIGITS,
     "--config.schedule.epochs=2",
     "--config.schedule.rounds_per_epoch=2",
@@ -22,11 +22,11 @@ _SHORT = (
     "--config.batch_size=8",
     "--config.compilation.options=('xla_backend_optimization_level=0',)",  # quick to compile, and slow
 )
-GAME = (*_SHORT, f"--config.teacher.path={tiny_models.TEACHER}", f"--config.teacher.arch={tiny_models.ARCH}")
+GAME = (*SHORT, f"--config.teacher.path={tiny_models.TEACHER}", f"--config.teacher.arch={tiny_models.ARCH}")
 STUDENT = tiny_models.STUDENTS[0]
 TINY = (*GAME, f"--config.students={STUDENT}")
 SMALL = "resnet10_8x_w4"
-SMALL_GAME = (*_SHORT, f"--config.students={SMALL}")
+SMALL_GAME = (*SHORT, f"--config.students={SMALL}")
 """As TINY, of the package's own networks: for a process of its own."""
 CONSTANT = ("--config.student_optimizer.schedule=constant", "--config.generator_optimizer.schedule=constant")
 

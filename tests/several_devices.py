@@ -31,7 +31,6 @@ BATCH, EXAMPLES = 16, 32
 LESSONS = (
     "--config",
     "teacher:digits",
-    f"--config.students={STUDENT}",
     "--config.batch_size=16",
     "--config.accumulate=2",
     "--config.supervised.split=train[:64]",
@@ -144,7 +143,9 @@ def resume(root):
     def go_on(directory, count, epochs):
         begun.clear()
         settings = f"--config.mesh.data={count}", f"--config.schedule.epochs={epochs}"
-        assert status(train, *LESSONS, *CONSTANT, *settings, "--workdir", directory) == 0
+        assert (
+            status(train, *LESSONS, f"--config.students={STUDENT}", *CONSTANT, *settings, "--workdir", directory) == 0
+        )
 
     dispatch.play = noting
     go_on(root / "first", 4, 1)

@@ -23,7 +23,8 @@ NETWORKS = {
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "vgg")) for name in NETWORKS]
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in ("vgg", "behind a resize"))) for name in NETWORKS],
 )
 def seen(request):
     network, side = NETWORKS[request.param]

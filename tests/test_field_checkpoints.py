@@ -73,7 +73,12 @@ def test_there_and_back_is_bitwise(arch, layout):
     assert_same(arrays(network_of(back)), weights)
 
 
-@pytest.mark.parametrize("arch", MODELS)
+DEEP = tuple(arch for arch, model in MODELS.items() if sum(blocks for blocks, _ in model.stages) > 16)
+
+
+@pytest.mark.parametrize(
+    "arch", [pytest.param(arch, marks=pytest.mark.slow) if arch in DEEP else arch for arch in MODELS]
+)
 def test_logits(arch, tmp_path):
     """From the file to the logits that PyTorch gives."""
     module = scramble(NETWORKS[arch]("weiaicunzai"), random()).eval()

@@ -12,7 +12,8 @@ import time
 
 import jax
 import pytest
-from commands import CONSTANT, ROOT, SMALL, SMALL_GAME, TINY, contents, status
+import tiny_models
+from commands import CONSTANT, ROOT, SHORT, SMALL, TINY, contents, status
 from outcomes import assert_same_result, names, rows, summary
 from stage import LEARNING
 
@@ -20,19 +21,27 @@ from akd_jax import files, saved_run, workdir
 from akd_jax.cli import train
 
 EPOCHS = 12
+
+
 # One student has the turns of the one schedule, several at once those of the other. To a kill, methods are of two
 # kinds: with a generator, and without.
-GAMES = [
-    (
-        *SMALL_GAME,
+def game(method, schedule, students, settings):
+    return (
+        *SHORT,
         *CONSTANT,
         f"--config.schedule.epochs={EPOCHS}",
         "--config.sample_every_epochs=3",
-        *(f"--config.{key}={value}" for key, value in LEARNING.items()),
+        *(f"--config.{key}={value}" for key, value in (LEARNING | settings).items()),
         f"--config.method={method}",
         f"--config.schedule.students={schedule}",
         f"--config.students={students}",
     )
+
+
+TAUGHT = {"teacher.path": tiny_models.TEACHER, "teacher.arch": tiny_models.ARCH}
+QUICK = game("akd", "alternating", tiny_models.STUDENTS[:1], TAUGHT)
+GAMES = [
+    game(method, schedule, students, {})
     for method in ("akd", "supervised")
     for schedule, students in (("alternating", (SMALL,)), ("joint", (SMALL, "resnet10_8x_w8")))
 ]
@@ -42,6 +51,7 @@ def play(programs, *arguments):
     """In a process of its own."""
     jax.config.update("jax_compilation_cache_dir", programs)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    tiny_models.register()
     train.main([str(argument) for argument in arguments])
 
 
@@ -67,7 +77,7 @@ def start():
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["akd_jax.loop"])
 
-    def start(directory, *flags, game=GAMES[0], run="."):
+    def start(directory, *flags, game=QUICK, run="."):
         arguments = (jax.config.jax_compilation_cache_dir, *game, *flags, "--workdir", directory)
         process = processes.Process(target=play, args=arguments)
         process.start()
@@ -97,7 +107,7 @@ SLOWLY = [pytest.param(game, 20, marks=pytest.mark.slow) for game in GAMES]
 
 @pytest.mark.parametrize(
     ("game", "kills"),
-    [(GAMES[0], 3), *SLOWLY],
+    [(QUICK, 3), *SLOWLY],
     ids=lambda value: str(value) if isinstance(value, int) else " ".join(value[-3:-1]),
 )
 def test_killed_at_random_moments(start, whole, tmp_path, game, kills):

@@ -201,7 +201,17 @@ def test_ctrl_c_in_the_first_compilation(tmp_path, monkeypatch, capsys):
         return program
 
     monkeypatch.setattr(dispatch, "compiled", interrupted)
-    assert status(train, *GAME, "--config.evaluation.data=", "--workdir", tmp_path) == 130
+    assert (
+        status(
+            train,
+            *GAME,
+            f"--config.students={tiny_models.STUDENTS}",
+            "--config.evaluation.data=",
+            "--workdir",
+            tmp_path,
+        )
+        == 130
+    )
     assert time.monotonic() - ended[0] < 2 and len(ended) == 1
     error = capsys.readouterr().err.splitlines()
     assert error[-1].startswith("error: stopped by SIGINT after round 0")

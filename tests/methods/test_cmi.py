@@ -178,6 +178,7 @@ def test_the_head():
     assert jnp.isfinite(silent).all()
 
 
+@pytest.mark.slow
 def test_many_steps_lead_to_images_of_a_lower_loss():
     """One takes the loss of the images as they were first drawn; of thirty it is the mean."""
     found = []

@@ -178,6 +178,7 @@ def test_students_learn_from_decoded_features_of_a_part_at_random(game, synthesi
     assert levels == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_gradient_is_not_of_the_weights_of_channels(game, synthesised, lesson):
     _, _, state, _ = synthesised
     key, student = jax.random.key(0), state.students["large"]

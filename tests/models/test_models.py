@@ -42,7 +42,12 @@ def test_sizes_of_the_generator(latents, size):
     assert parameter_count(abstract(network, jax.ShapeDtypeStruct((2, latents), jnp.float32))) == size
 
 
-@pytest.mark.parametrize("name", MODELS)
+DEEP = tuple(name for name, model in MODELS.items() if sum(blocks for blocks, _ in model.stages) > 16)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in DEEP else name for name in MODELS]
+)
 def test_outputs(name):
     network = make_classifier(name, 7, image_size=32)
     outputs, batch_stats = jax.eval_shape(lambda v, x: network.apply(v, x, train=True), abstract(network), IMAGES)

@@ -58,8 +58,14 @@ def close(own, wanted, tolerance=1e-10):
     return own.shape == wanted.shape and np.abs(own - wanted).max() <= tolerance * max(np.abs(wanted).max(), 1e-3)
 
 
+QUICK = ("resnet34", "resnet18_8x_small", "resnet20", "wrn16_1", "vgg11_bn")
+"""Of every kind one; the others differ in size."""
+
+
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
+)
 def test_classifier(name, train):
     generator = torch.Generator().manual_seed(0)
     module = scramble(NETWORKS[name]().double(), generator).train(train)
