@@ -8,9 +8,9 @@ python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
 
 python scripts/train.py --config configs/dfad.py:cifar100_resnet20  CIFAR-100, ResNet-20 -> ResNet-20
 python scripts/train.py --config configs/dfad.py:coarse16           its 20 coarse classes at 16x16
-    The same at the size of a CPU, from teachers that are in the repository (coarse16) or will be (cifar100_resnet20:
-    give --config.teacher.path; not yet run). coarse16, seed 0, 37 minutes on one core beside other work: test top-1 at
-    the last round 40.25 %, where the teacher has 65.59 % (results/coarse16/results.json).
+    The same at the size of a CPU, from teachers that are in the repository. coarse16, seed 0, 37 minutes on one core
+    beside other work: test top-1 at the last round 40.25 %, where the teacher has 65.59 %
+    (results/coarse16/results.json). cifar100_resnet20: not yet run to the end.
 
 python scripts/train.py --config configs/dfad.py:resnet20  CIFAR-10, ResNet-20 -> ResNet-20
     Needs teacher/resnet20-12fca82f.th (akamaster, 91.73 %). The same losses at a size for a CPU: 109 minutes on one
