@@ -38,7 +38,8 @@ def _operations(equation, platforms) -> int:
     if name == "cond":
         counts = [_count(branch.jaxpr) for branch in parameters["branches"]]
         # Of forms for platforms what is needed is what the leanest takes; other choices are as likely as one another.
-        return min(counts) if equation.invars[0] in platforms else sum(counts) // len(counts)
+        drawn = isinstance(equation.invars[0], core.Var) and equation.invars[0] not in platforms
+        return sum(counts) // len(counts) if drawn else min(counts)
     times = parameters["length"] if name == "scan" else 1
     inner = [value for value in parameters.values() if isinstance(value, core.ClosedJaxpr | core.Jaxpr)]
     return times * sum(_count(getattr(jaxpr, "jaxpr", jaxpr)) for jaxpr in inner)

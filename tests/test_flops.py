@@ -31,6 +31,18 @@ def test_a_gradient_that_nobody_reads_is_free():
     assert count_flops(jax.grad(loss), X, W) == 2 * FORWARD
 
 
+def test_a_choice_counts_as_the_mean_of_what_may_be_chosen():
+    branches = [lambda x, w: 0.0, loss]
+    assert count_flops(lambda i, x, w: lax.switch(i, branches, x, w), jnp.int32(1), X, W) == FORWARD // 2
+
+
+def test_a_choice_by_platform_counts_as_the_leanest():
+    def chosen(x, w):
+        return lax.platform_dependent(x, w, cpu=loss, default=lambda x, w: loss(x, w) + loss(x, 2 * w))
+
+    assert count_flops(chosen, X, W) == FORWARD
+
+
 def test_a_loop_counts_every_turn():
     def looped(x, w):
         return lax.scan(lambda total, _: (total + loss(x, w), None), 0.0, None, length=7)[0]
