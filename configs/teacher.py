@@ -11,8 +11,8 @@ python scripts/train_teacher.py --config configs/teacher.py:vgg11
 python scripts/train_teacher.py --config configs/teacher.py:resnet20           CIFAR-100, ResNet-20, for a CPU
 python scripts/train_teacher.py --config configs/teacher.py:coarse16           its 20 coarse classes at 16x16
     For 2 CPU cores. coarse16, seed 0, 24 epochs in 21 minutes beside other work: test top-1 65.59 % at the last epoch,
-    which was the best on the validation part (results/teachers/coarse16.json). resnet20, seed 0, 24 epochs in 2 h 28 min
-    beside other work: 63.40 % after the epoch that was, 63.41 % at the last one (results/teachers/resnet20.json).
+    which was the best on the validation part (results/teachers/coarse16.json). resnet20, seed 0, 24 epochs in 2 h 28
+    min beside other work: 63.40 % after the epoch that was, 63.41 % at the last one (results/teachers/resnet20.json).
 
 python scripts/train_teacher.py --config configs/teacher.py:digits             scikit-learn's digits, in a minute or two
 """

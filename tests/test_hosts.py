@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from commands import CONSTANT, SMALL, SMALL_GAME, status
+from commands import CONSTANT, SMALL_GAME, STUDENT, TINY, status
 from outcomes import names, rows
 from several_devices import LESSONS
 from stage import tiny
@@ -24,11 +24,12 @@ from akd_jax.cli import train, train_teacher
 from akd_jax.errors import InputError, OutOfMemoryError, StoppedError
 
 ROOT = Path(__file__).parents[1]
-GAME = (*SMALL_GAME, *CONSTANT, "--config.generator.width=8", "--config.evaluation.splits=validation[:32]",
+GAME = (*TINY, *CONSTANT, "--config.generator.width=8", "--config.evaluation.splits=validation[:32]",
         "--config.evaluation.final_splits=()")  # fmt: skip
 LONG = (*GAME, "--config.schedule.epochs=2000")
-SCHOOL = (*LESSONS, *CONSTANT, f"--config.students={SMALL}")
-IMPATIENT = "from akd_jax import hosts; hosts.HEARTBEAT_SECONDS = hosts.LEAVE_SECONDS = 10"
+SCHOOL = (*LESSONS, *CONSTANT, f"--config.students={STUDENT}")
+KNOWING = f"import sys; sys.path.append({str(ROOT / 'tests')!r}); import tiny_models; tiny_models.register()"
+IMPATIENT = f"{KNOWING}; from akd_jax import hosts; hosts.HEARTBEAT_SECONDS = hosts.LEAVE_SECONDS = 10"
 
 
 def port():
@@ -44,10 +45,11 @@ def programs(tmp_path_factory):
     return tmp_path_factory.mktemp("programs")
 
 
-def start(directory, programs, *command, script="train", impatient=False, own=("", "")):
+def start(directory, programs, *command, script="train", before=KNOWING, own=("", "")):
     """The two processes of a run, two devices each, each in a folder of its own; own: an argument of each's own.
 
-    impatient: with one that does not answer, for seconds instead of minutes.
+    before: what a process does first, by default knows tiny networks; "" is the command itself. IMPATIENT waits for
+    one that does not answer for seconds instead of minutes.
     """
     meeting = f"--config.mesh.coordinator=127.0.0.1:{port()}", "--config.mesh.processes=2", "--config.mesh.data=4"
     kept = f"--config.compilation.cache={programs}"
@@ -57,8 +59,8 @@ def start(directory, programs, *command, script="train", impatient=False, own=("
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
     }
     program = [str(ROOT / "scripts" / f"{script}.py")]
-    if impatient:
-        program = ["-c", f"{IMPATIENT}; from akd_jax.cli.{script} import main; main()"]
+    if before:
+        program = ["-c", f"{before}; from akd_jax.cli.{script} import main; main()"]
     started = []
     for process in range(2):
         folder = directory / f"host{process}"
@@ -163,7 +165,7 @@ def test_two_go_on_until_one_is_lost(stopped, programs):
     directory, _ = stopped
     run = directory / "host0" / "run"
     begun = saved_run.read(run).progress.round
-    started = start(directory, programs, *LONG, impatient=True)
+    started = start(directory, programs, *LONG, before=IMPATIENT)
     await_round(started, run, begun + 1)
     started[1].kill()
     (code, out, error), _ = ended(started, timeout=120)
@@ -173,13 +175,13 @@ def test_two_go_on_until_one_is_lost(stopped, programs):
 
 
 def test_what_the_first_refuses_all_refuse(tmp_path, programs):
-    outcome = ended(start(tmp_path, programs, *GAME, "--config.teacher.path=nowhere"))
+    outcome = ended(start(tmp_path, programs, *SMALL_GAME, "--config.teacher.path=nowhere", before=""))
     assert [code for code, *_ in outcome] == [2, 2], outcome
     assert all("nowhere" in error.splitlines()[-1] for *_, error in outcome), outcome
 
 
 def test_different_commands(tmp_path, programs):
-    outcome = ended(start(tmp_path, programs, *GAME, own=("--config.seed=1", "--config.seed=2")))
+    outcome = ended(start(tmp_path, programs, *SMALL_GAME, before="", own=("--config.seed=1", "--config.seed=2")))
     assert [code for code, *_ in outcome] == [2, 2], outcome
     assert all("the processes were not given the same settings" in error for *_, error in outcome)
     assert names(tmp_path / "host0") == names(tmp_path / "host1") == set()

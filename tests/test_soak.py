@@ -70,9 +70,9 @@ def assert_bounded(samples, compiled, warm, rss_mib):
     assert max(each["checkpoints"] for each in samples) <= workdir.KEEP + 1
 
 
-def test_thirty_two_rounds(tmp_path):
-    samples, compiled, _ = watched(tmp_path, epochs=4, rounds_per_epoch=8, student_steps=1, per_dispatch=1)
-    assert_bounded(samples, compiled, warm=17, rss_mib=50)
+def test_twenty_four_rounds(tmp_path):
+    samples, compiled, _ = watched(tmp_path, epochs=4, rounds_per_epoch=6, student_steps=1, per_dispatch=1)
+    assert_bounded(samples, compiled, warm=13, rss_mib=50)
 
 
 @pytest.mark.slow

@@ -122,6 +122,7 @@ def game():
     return make_game()
 
 
+@pytest.mark.slow
 def test_five_and_five_rounds_are_ten_bitwise(game):
     key = jax.random.key(3)
     ten, five = (exactly(run_rounds(game.method.turns["large"].round, rounds)) for rounds in (10, 5))
@@ -198,8 +199,9 @@ def member(i, tree):
 
 
 def test_members_begin_as_they_would_alone(game, three):
+    init = jax.jit(game.method.init)
     for i, key in enumerate(jax.random.split(jax.random.key(0), 3)):
-        chex.assert_trees_all_close(member(i, three[0]), game.method.init(key), rtol=1e-6)
+        chex.assert_trees_all_close(member(i, three[0]), init(key), rtol=1e-6)
 
 
 def test_members_play_as_they_would_alone(game, three):

@@ -59,7 +59,7 @@ def test_a_platform_that_is_not_there(refused, run, tmp_path, monkeypatch):
 
 
 def test_platforms(tmp_path):
-    """One that is not there, and one that is, as JAX itself is told of them."""
+    """One that is not there; tests/test_hosts.py tells JAX of one that is."""
     command = [sys.executable, ROOT / "scripts" / "train.py", *SMALL_GAME, "--dry_run", "--workdir", tmp_path / "run"]
 
     def on(platform):
@@ -69,7 +69,6 @@ def test_platforms(tmp_path):
     refused = on("tpu")
     assert refused.returncode == 2
     assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", refused.stderr)
-    assert on("cpu").returncode == 0
     assert not (tmp_path / "run").exists()
 
 

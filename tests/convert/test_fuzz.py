@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason="torch, the oracle, is a test depend
 import akd_jax
 
 FUZZ = Path(__file__).with_name("fuzz.py")
-CASES = os.environ.get("AKD_FUZZ_CASES", "500")
+CASES = os.environ.get("AKD_FUZZ_CASES", "200")
 TEACHER = Path(akd_jax.__file__).parent / "assets" / "digits_teacher.pth"
 REAL = sorted((FUZZ.parents[3] / "shared" / "weights").glob("*.th"))
 

@@ -121,6 +121,7 @@ def written_out(game, state, key):
     return losses, *best, moving[2]
 
 
+@pytest.mark.slow
 def test_syntheses_are_their_steps_written_out(game, synthesis):
     """The first, one beside fewer images than it would see, and one beside more."""
     state = game.state
