@@ -132,6 +132,7 @@ def test_bad_flags_are_one_line(flags, says, tmp_path, capsys):
     assert said.count("\n") == 1 and says in said and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_not_played_again(tmp_path, capsys):
     kept = tmp_path / "kept"
     given = ("--workdir", tmp_path / "runs", "--results", kept, "--recipes", "akd", *TINY)

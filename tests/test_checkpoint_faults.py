@@ -77,6 +77,7 @@ def test_damage_is_noticed(tmp_path, damage):
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_many_damaged_arrays_leave_nothing_behind(tmp_path, capfd):
     """No line on stderr, and nothing that blocks when it is collected, as what Orbax leaves undone did."""
     for step in range(1, 6):

@@ -134,7 +134,7 @@ def test_five_and_five_rounds_are_ten_bitwise(game):
     assert at_once.step == 10
 
 
-@pytest.mark.parametrize("at_a_time", [1, 2, 5, 10])
+@pytest.mark.parametrize("at_a_time", [1, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 10))])
 def test_one_program_plays_any_number_of_rounds_with_the_same_numbers_bitwise(game, at_a_time):
     round, key = game.method.turns["large"].round, jax.random.key(3)
     wanted, metrics = exactly(run_rounds(round, 10))(game.state, game.teacher_variables, key)
@@ -204,6 +204,7 @@ def test_members_begin_as_they_would_alone(game, three):
         chex.assert_trees_all_close(member(i, three[0]), init(key), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_members_play_as_they_would_alone(game, three):
     """On CPU bitwise, since they play one after another; and in forms that are fast there."""
     states, keys, rounds = three

@@ -117,6 +117,14 @@ def test_commands(site, installed, tmp_path):
     teacher = Path(json.loads((tmp_path / "run" / "config.json").read_text())["teacher"]["path"])
     assert teacher == site / "akd_jax" / "assets" / "digits_teacher.pth"
     assert " % " in installed("akd-evaluate", "--workdir=run", "--data=digits", "--split=test[:64]")
+
+
+@pytest.mark.slow
+def test_more_commands(installed, tmp_path):
+    teacher = (
+        installed("akd-train", "--config=akd:digits", "--config.schedule.epochs=0", "--workdir=run")
+        and (json.loads((tmp_path / "run" / "config.json").read_text())["teacher"]["path"])
+    )
     installed("akd-sample", "--workdir=run", "--num=2", "--out=images")
     assert files(tmp_path / "images") == {"grid.png", "image_000.png", "image_001.png"}
     out = installed("akd-convert", teacher, "--arch=resnet18_8x_w8", "--mean=0.3", "--std=0.3", "--out=teacher")

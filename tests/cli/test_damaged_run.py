@@ -12,7 +12,13 @@ from akd_jax import metrics
 from akd_jax.cli import sample, train
 
 
-@pytest.mark.parametrize("damage", ["a byte of the arrays", "arrays cut short", "no arrays"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "a byte of the arrays",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("arrays cut short", "no arrays")),
+    ],
+)
 def test_a_damaged_checkpoint_is_named_and_set_aside(run, copy, capsys, damage):
     DAMAGES[damage](copy / "checkpoints" / "4")
     damaged = contents(copy / "checkpoints" / "4")

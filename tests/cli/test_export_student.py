@@ -12,10 +12,12 @@ from akd_jax.cli import convert_teacher, export_student
     ("format", "library", "flags"),
     [
         ("pytorch", "torch", ()),
-        ("pytorch", "torch", ("--fold_batch_norm", "--best", "--layout", "torchvision")),
+        pytest.param(
+            "pytorch", "torch", ("--fold_batch_norm", "--best", "--layout", "torchvision"), marks=pytest.mark.slow
+        ),
         ("safetensors", "safetensors", ("--fold_batch_norm",)),
         ("stablehlo", "flatbuffers", ("--pixels",)),
-        ("onnx", "onnxruntime", ()),
+        pytest.param("onnx", "onnxruntime", (), marks=pytest.mark.slow),
         ("onnx", "onnxruntime", ("--fold_batch_norm", "--pixels")),
     ],
 )

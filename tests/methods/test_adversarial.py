@@ -70,7 +70,7 @@ def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint
 @pytest.mark.parametrize(
     ("at_once", "turns", "other_player"),
     [
-        (2, (), "moving"),
+        pytest.param(2, (), "moving", marks=pytest.mark.slow),
         pytest.param(4, [("large", "small")], "moving", marks=pytest.mark.slow),
         pytest.param(2, (), "running", marks=pytest.mark.slow),
     ],

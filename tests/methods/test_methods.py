@@ -41,6 +41,10 @@ class Played(NamedTuple):
     shown: list[int]
 
 
+ONE_OF_A_KIND = ("akd", "zskt", "fast", "spaceship")
+"""Without a bank, on the same images, with a bank, and with what it keeps beside: of the others the steps are of these."""
+
+
 @pytest.fixture(scope="module", params=GAMES)
 def played(request):
     shown, (teacher, *others) = [], make_networks()
@@ -56,6 +60,12 @@ def played(request):
     return Played(request.param, game, steps, quick(turn.round), shown)
 
 
+@pytest.mark.parametrize(
+    "played",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ONE_OF_A_KIND)) for name in GAMES],
+    indirect=True,
+    scope="module",
+)
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step):
     """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics alike;
@@ -74,6 +84,12 @@ def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step
         assert equal(left, state) and all(each.all() for each in reported[f"{step}_faults"].values())
 
 
+@pytest.mark.parametrize(
+    "played",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ONE_OF_A_KIND)) for name in GAMES],
+    indirect=True,
+    scope="module",
+)
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_lowers_its_loss_on_the_same_latents(played, step):
     if step == "generator_step" and played.name in ("deepinversion", "cmi"):

@@ -80,7 +80,9 @@ def training_loop(function, stride, padding):
     return loop
 
 
-@pytest.mark.parametrize(("channels", "features"), CHANNELS)
+@pytest.mark.parametrize(
+    ("channels", "features"), [*CHANNELS[1:3], *(pytest.param(*each, marks=pytest.mark.slow) for each in CHANNELS[::3])]
+)
 @pytest.mark.parametrize(("size", "kernel_size", "stride", "padding"), CASES)
 def test_compiled_loop_has_only_canonical_convolutions(size, kernel_size, stride, padding, channels, features):
     arguments = jnp.ones((2, size, size, channels)), jnp.ones((kernel_size, kernel_size, channels, features))

@@ -92,7 +92,7 @@ def _our_name(name):
     return re.sub(r"\.(\d)", r"_\1", name).replace(".", "/")
 
 
-@pytest.mark.parametrize("name", ["resnet20", "wrn16_2", "vgg11_bn"])
+@pytest.mark.parametrize("name", ["resnet20", "wrn16_2", pytest.param("vgg11_bn", marks=pytest.mark.slow)])
 def test_gradients(name):
     """Of a weighted sum of the logits in training, by every parameter and by the images."""
     random = torch.Generator().manual_seed(0)
