@@ -42,7 +42,13 @@ class Played(NamedTuple):
 
 
 ONE_OF_A_KIND = ("akd", "zskt", "fast", "spaceship")
-"""Without a bank, on the same images, with a bank, and with what it keeps beside: of the others the steps are of these."""
+"""Without a bank, several times on the same images, with a bank, and with more than images in it."""
+KINDS = pytest.mark.parametrize(
+    "played",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ONE_OF_A_KIND)) for name in GAMES],
+    indirect=True,
+    scope="module",
+)
 
 
 @pytest.fixture(scope="module", params=GAMES)
@@ -60,12 +66,7 @@ def played(request):
     return Played(request.param, game, steps, quick(turn.round), shown)
 
 
-@pytest.mark.parametrize(
-    "played",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ONE_OF_A_KIND)) for name in GAMES],
-    indirect=True,
-    scope="module",
-)
+@KINDS
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step):
     """Of a teacher that is not finite, and of latents that are not, which spoil losses, gradients and statistics alike;
@@ -84,12 +85,7 @@ def test_a_step_that_is_not_finite_leaves_the_whole_state_as_it_was(played, step
         assert equal(left, state) and all(each.all() for each in reported[f"{step}_faults"].values())
 
 
-@pytest.mark.parametrize(
-    "played",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ONE_OF_A_KIND)) for name in GAMES],
-    indirect=True,
-    scope="module",
-)
+@KINDS
 @pytest.mark.parametrize("step", ["student_step", "generator_step"])
 def test_a_step_lowers_its_loss_on_the_same_latents(played, step):
     if step == "generator_step" and played.name in ("deepinversion", "cmi"):
