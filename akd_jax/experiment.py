@@ -61,12 +61,20 @@ def build(
             frozen, freeze = fold_batch_norms(frozen, images)
     if frozen and family.compares_stages:
         images = jax.ShapeDtypeStruct((1, size, size, task.channels), jnp.float32)
-        wanted = _stages(frozen, images)
-        for name, network in networks.items():
-            if not wanted & (found := _stages(network, images)):
+        looks = [_outputs(network, images) for network in (frozen, *networks.values())]
+        wanted, *others = ({stage.shape[1:3] for stage in each.stages} for each in looks)
+        for name, found in zip(networks, others, strict=True):
+            if not wanted & found:
                 raise InputError(
                     f"students: {name} has stages of {_sides(found)} and the teacher, {teacher}, of {_sides(wanted)} "
                     f"pixels; method={config.method} compares those of one size"
+                )
+        wanted, *others = (each.maps.shape[1:3] for each in looks)
+        for name, found in zip(networks, others, strict=True):
+            if family.compares_maps and found != wanted:
+                raise InputError(
+                    f"students: {name} ends with maps of {_sides({found})} and the teacher, {teacher}, of "
+                    f"{_sides({wanted})} pixels; method={config.method} compares these"
                 )
     generator = None
     if family.inverts:
@@ -85,13 +93,13 @@ def build(
     return Experiment(frozen, freeze, networks, generator, method)
 
 
-def _stages(network: Network, images: jax.ShapeDtypeStruct) -> set[tuple[int, int]]:
-    """Heights and widths of what the network's stages give for these images."""
+def _outputs(network: Network, images: jax.ShapeDtypeStruct) -> Outputs:
+    """The shapes of what the network says of these images."""
 
     def look(key: Array, images: Array) -> Outputs:
         return network.apply(network.init(key, images), images, train=False)[0]
 
-    return {stage.shape[1:3] for stage in jax.eval_shape(look, jax.random.key(0), images).stages}
+    return jax.eval_shape(look, jax.random.key(0), images)
 
 
 def _sides(stages: set[tuple[int, int]]) -> str:

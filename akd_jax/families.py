@@ -50,6 +50,7 @@ class Family(NamedTuple):
     draws: whether it plays with a generator; a family without learns from labelled images.
     reads_statistics: whether it goes by the teacher's batch norms, which then must not be folded away.
     compares_stages: whether it compares stages of one height and width, which teacher and student then must have.
+    compares_maps: whether, beside stages, also the maps before the last layer, all of one height and width.
     keeps: whether it keeps the images it makes, the best of several whole batches, in a bank: such batches are not
     played in parts, and students may sit out while it is filled.
     inverts: whether its latents are the pixels themselves, whatever generator the config has.
@@ -60,6 +61,7 @@ class Family(NamedTuple):
     draws: bool = True
     reads_statistics: bool = False
     compares_stages: bool = False
+    compares_maps: bool = False
     keeps: bool = False
     inverts: bool = False
 
@@ -285,7 +287,9 @@ FAMILIES: dict[Callable[..., Method], Family] = {
     nayer: Family("nayer", _nayer, reads_statistics=True, keeps=True),
     deepinversion: Family("deepinversion", _deepinversion, reads_statistics=True, keeps=True, inverts=True),
     cmi: Family("cmi", _cmi, reads_statistics=True, keeps=True),
-    spaceship: Family("spaceship", _spaceship, reads_statistics=True, compares_stages=True, keeps=True),
+    spaceship: Family(
+        "spaceship", _spaceship, reads_statistics=True, compares_stages=True, compares_maps=True, keeps=True
+    ),
     supervised: Family("supervised", _supervised, draws=False),
 }
 """What METHODS names -> its family."""

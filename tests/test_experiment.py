@@ -204,6 +204,16 @@ def test_stages_that_cannot_be_compared_are_refused():
         build(settings, task, teacher="resnet34")
 
 
+def test_maps_that_cannot_be_compared_are_refused():
+    settings, task = (
+        config(method="spaceship", students=["resnet20"], image_size=32),
+        Task(100, 3, (0.5,) * 3, (0.25,) * 3),
+    )
+    says = r"^students: resnet20 ends with maps of 8x8 and the teacher, resnet18_8x, of 4x4 pixels; method=spaceship "
+    with pytest.raises(InputError, match=says):
+        build(settings, task, teacher="resnet18_8x")
+
+
 def test_only_the_supervised_method_draws_nothing():
     assert [name for name in METHODS if not draws(config(method=name))] == ["supervised"]
 
