@@ -14,8 +14,8 @@ def normalised(images: Array, mean: Sequence[float], std: Sequence[float]) -> Ar
 
 
 def from_pixels(pixels: Array, mean: Sequence[float], std: Sequence[float]) -> Array:
-    """uint8 [..., C] -> float32 as networks see them."""
-    return normalised(pixels.astype(jnp.float32) / 255, mean, std)
+    """uint8 [..., C] -> as networks see them, float32 (float64 where x64 is on)."""
+    return normalised(pixels.astype(jnp.result_type(float)) / 255, mean, std)
 
 
 def brightness(images: Array, mean: Sequence[float], std: Sequence[float]) -> Array:
