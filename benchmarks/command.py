@@ -10,10 +10,11 @@ from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
 from akd_jax.optional import why_missing
 from benchmarks import bars, figures, machine, report, side_by_side
+from benchmarks.games import GAMES, config_of, has_bank
 from benchmarks.side_by_side import VARIANTS, Disagreement
 from benchmarks.workers import Failed, Place, workers
 
-FULL, QUICK = ("seed", "dfad"), ("tiny",)
+FULL, QUICK = ("seed", "dfad", "fast"), ("tiny",)
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 """What --device may be -> JAX's name of it."""
 
@@ -34,7 +35,7 @@ def _benchmark(arguments: list[str]) -> None:
     parser.add_argument("--device", choices=PLATFORMS, default="cpu", help="gpu: in JAX only, at full size")
     parser.add_argument("--batch", type=int, help="images a step, with --device gpu; 256 by default")
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), help="with --device gpu; bfloat16 by default")
-    parser.add_argument("--games", default="", metavar="NAMES", help=f"of {','.join(FULL)}; both by default")
+    parser.add_argument("--games", default="", metavar="NAMES", help=f"of {','.join(FULL)}; all by default")
     parser.add_argument("--variants", default="", metavar="NAMES", help=f"of {','.join(VARIANTS)}; all by default")
     parser.add_argument("--threads", type=int, default=len(_cores()), help="cores that each may use")
     parser.add_argument("--samples", type=int, help="of each phase and variant, rounds twice as many; 7 by default")
@@ -42,8 +43,8 @@ def _benchmark(arguments: list[str]) -> None:
     games = flags.games.split(",") if flags.games else QUICK if flags.quick else FULL
     variants = _variants(flags.variants, flags.device)
     for name in games:
-        if name not in (*FULL, *QUICK):
-            raise InputError(f"--games {name}: unknown; give some of {','.join((*FULL, *QUICK))}")
+        if name not in GAMES:
+            raise InputError(f"--games {name}: unknown; give some of {','.join(GAMES)}")
     if not 1 <= flags.threads <= len(_cores()):
         raise InputError(f"--threads {flags.threads}: this machine lets it have 1 to {len(_cores())}")
     samples = (2 if flags.quick else 7) if flags.samples is None else flags.samples
@@ -59,7 +60,9 @@ def _benchmark(arguments: list[str]) -> None:
             "machine": machine.facts(),
             "threads": flags.threads,
             **_device(games[0], place, size=512 if flags.quick else MATMUL[flags.device]),
-            "games": {game: side_by_side.measure(game, variants, place, **how, say=_say) for game in games},
+            "games": {
+                game: side_by_side.measure(game, _able(variants, game), place, **how, say=_say) for game in games
+            },
         }
     except (Disagreement, Failed) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
@@ -102,6 +105,11 @@ def _variants(wanted: str, device: str) -> list[str]:
         print(f"without PyTorch ({reason}): pip install torch for its columns")
     chosen = [name for name in VARIANTS if name in names and not (reason and _is_torch(name))]
     return [side_by_side.REFERENCE, *(name for name in chosen if name != side_by_side.REFERENCE)]
+
+
+def _able(variants: list[str], game: str) -> list[str]:
+    """Those that the game is written for: the plain Flax loop has no networks of games with a bank."""
+    return [variant for variant in variants if variant != "flax" or not has_bank(config_of(game))]
 
 
 def _is_torch(variant: str) -> bool:

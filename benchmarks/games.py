@@ -16,6 +16,7 @@ from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.convert.layouts import layouts_of, to_state_dict
 from akd_jax.experiment import Experiment, build
+from akd_jax.families import family_of
 from akd_jax.models import MODELS, make_classifier
 from akd_jax.normalisation import NORMALISATIONS
 from akd_jax.task import Task
@@ -40,6 +41,17 @@ KEY = 7
 GAMES = {
     "seed": Game("akd", {"batch_size": 4, "students": ("resnet18_8x",)}),
     "dfad": Game("dfad", {"batch_size": 8}),
+    "fast": Game(
+        "fast:five",
+        {
+            "batch_size": 8,
+            "fast.student_steps": 10,
+            "fast.adversarial_from": 0.0,  # as in most of a run
+            "fast.reset_at": 1.0,
+            "student_optimizer.schedule": "constant",  # as PyTorch's side has it
+            "schedule.filling": 0,
+        },
+    ),
     "tiny": Game(
         "akd:digits",
         {
@@ -52,8 +64,22 @@ GAMES = {
             "compilation.options": ("xla_backend_optimization_level=0",),  # quick to compile, and slow
         },
     ),
+    "tiny_fast": Game(
+        "methods:digits_fast",
+        {
+            "batch_size": 8,
+            "fast.synthesis_steps": 2,
+            "fast.student_steps": 3,
+            "fast.bank_capacity": 64,
+            "fast.adversarial_from": 0.0,
+            "student_optimizer.schedule": "constant",
+            "generator_optimizer.schedule": "constant",
+            "schedule.filling": 0,
+            "compilation.options": ("xla_backend_optimization_level=0",),
+        },
+    ),
 }
-"""Name -> game; tiny is for the tests of the benchmark itself."""
+"""Name -> game; those that are tiny are for the tests of the benchmark itself."""
 
 
 class Table(NamedTuple):
@@ -79,7 +105,23 @@ def config_of(game: str, **changes: Any) -> Config:
 
 def times(config: Config) -> dict[str, int]:
     """Phase -> how often it is played for one sample, by every variant."""
-    return {"student_step": config.adversarial.student_steps, "generator_step": ROUNDS, "round": ROUNDS}
+    return {"student_step": student_steps(config), "generator_step": ROUNDS, "round": ROUNDS}
+
+
+def student_steps(config: Config) -> int:
+    """In a round."""
+    return getattr(config, family_of(config).group).student_steps
+
+
+def has_bank(config: Config) -> bool:
+    """Whether the round's generator step is a synthesis, which is before the student steps."""
+    return family_of(config).keeps
+
+
+def in_order(config: Config) -> list[str]:
+    """The steps of a round."""
+    students = ["student_step"] * student_steps(config)
+    return ["generator_step", *students] if has_bank(config) else [*students, "generator_step"]
 
 
 def lay(config: Config) -> Table:
@@ -129,23 +171,6 @@ def arguments(table: Table) -> tuple[AKDState, Variables, Array]:
     return table.state, table.teacher_variables, jax.random.key(KEY)
 
 
-def keys_of_rounds(config: Config, key: Array) -> list[tuple[list[Array], Array]]:
-    """(of each student step, of the generator step) of ROUNDS rounds of a run with this key."""
-    rounds = [jax.random.split(jax.random.fold_in(key, r)) for r in range(ROUNDS)]
-    return [(list(jax.random.split(students, config.adversarial.student_steps)), last) for students, last in rounds]
-
-
-def latents_of_rounds(config: Config, key: Array) -> np.ndarray:
-    """[ROUNDS, k + 1, B, Z]: what the generator is given in each step of each round, its own step's last."""
-    shape = (config.batch_size, config.generator.latents)
-    return np.array(
-        [
-            [jax.random.normal(each, shape) for each in (*students, last)]
-            for students, last in keys_of_rounds(config, key)
-        ]
-    )
-
-
 def images_of(table: Table, count: int) -> jax.ShapeDtypeStruct:
     """The shape of that many images, [count, H, W, C], of the generator."""
     return jax.eval_shape(partial(table.experiment.method.sample, num=count), table.state, jax.random.key(0))
@@ -169,6 +194,6 @@ def in_float64(table: Table) -> Table:
 
 def smaller(config: Config) -> Config:
     """The same game with so few steps and images that it can be played in float64."""
-    return dataclasses.replace(
-        config, dtype="float32", batch_size=2, adversarial=dataclasses.replace(config.adversarial, student_steps=2)
-    )
+    group = family_of(config).group
+    own = dataclasses.replace(getattr(config, group), student_steps=2)
+    return dataclasses.replace(config, dtype="float32", batch_size=2, **{group: own})

@@ -17,6 +17,7 @@ from akd_jax.flops import count_flops
 from akd_jax.schedule import fitting
 from akd_jax.steps import run_rounds_up_to
 from akd_jax.types import Array
+from benchmarks.draws import draws_of_rounds, keys_of_rounds
 from benchmarks.flax_game import plain
 from benchmarks.games import (
     EVALUATED,
@@ -27,25 +28,26 @@ from benchmarks.games import (
     arguments,
     images_of,
     in_float64,
-    keys_of_rounds,
-    latents_of_rounds,
+    in_order,
     lay,
     smaller,
+    task_of,
     write_start,
 )
 
 
 def prepare(config: Config, start: Path) -> None:
-    """Writes into `start` what everybody begins with, and the latents of some rounds of a smaller game."""
+    """Writes into `start` what everybody begins with, and what some rounds of a smaller game draw."""
     table = lay(config)
     write_start(table, start)
     (start / "teacher.pth").write_bytes(torch_file.encode(dict(np.load(start / "teacher.npz"))))
     with jax.enable_x64(True):
-        np.save(start / "latents.npy", latents_of_rounds(smaller(config), jax.random.key(KEY)))
+        drawn = draws_of_rounds(smaller(config), jax.random.key(KEY), classes=task_of(config).classes)
+        np.savez(start / "draws.npz", **drawn)
 
 
 def losses(variant: str, config: Config, start: Path) -> list[float]:
-    """Of rounds on latents.npy, in float64: of each its student steps' mean, and its generator step's."""
+    """Of rounds on draws.npz, in float64: of each its student steps' mean, and its generator step's."""
     table = lay(smaller(config))  # before x64, in which other random numbers are drawn
     with jax.enable_x64(True):
         table = in_float64(table)
@@ -70,13 +72,16 @@ def _of_steps(table: Table) -> list[Array]:
     (turn,) = table.experiment.method.turns.values()
     student, generator = (jax.jit(turn.steps[name]) for name in ("student_step", "generator_step"))
     state, found = table.state, []
-    for keys, last in keys_of_rounds(table.config, jax.random.key(KEY)):
-        own = []
-        for key in keys:
-            state, metrics = student(state, table.teacher_variables, key)
-            own += metrics["student_loss"].values()
-        state, metrics = generator(state, table.teacher_variables, last)
-        found += [sum(own) / len(own), metrics["generator_loss"]]
+    for keys, of_generator in keys_of_rounds(table.config, jax.random.key(KEY)):
+        keys, own = iter(keys), []
+        for name in in_order(table.config):
+            if name == "student_step":
+                state, metrics = student(state, table.teacher_variables, next(keys))
+                own += metrics["student_loss"].values()
+            else:
+                state, metrics = generator(state, table.teacher_variables, of_generator)
+                lost = metrics["generator_loss"]
+        found += [sum(own) / len(own), lost]
     return found
 
 

@@ -33,9 +33,13 @@ def phases(variant: str, config: Config, start: Path) -> dict[str, Callable[[], 
         return _stepwise(table, options, donate=(0,))
     (turn,) = table.experiment.method.turns.values()
     steps = {name: repeat(step, games.times(config)[name]) for name, step in turn.steps.items()}
-    return {  # the round first: peak memory is read after it
+    played = {  # the round first: peak memory is read after it, and students learn from a bank that is not empty
         "round": partial(_played, table, run_rounds_up_to(turn.round, games.ROUNDS), options, jnp.int32(games.ROUNDS)),
         **{name: partial(_played, table, step, options) for name, step in steps.items()},
+    }
+    if games.has_bank(table.config):  # what is outside of rounds is as in other games
+        return played
+    return played | {
         "evaluation": partial(_evaluation, table, options),
         "sampling": partial(_sampling, table, options),
         "conversion": partial(_conversion, table, start),
@@ -60,8 +64,7 @@ def _stepwise(
 ) -> dict[str, Callable[[], Play]]:
     """One program a step, driven by Python."""
     (turn,) = table.experiment.method.turns.values()
-    student_steps = table.config.adversarial.student_steps
-    moves = {name: [name] for name in turn.steps} | {"round": [*["student_step"] * student_steps, "generator_step"]}
+    moves = {name: [name] for name in turn.steps} | {"round": games.in_order(table.config)}
 
     @cache
     def program(name):

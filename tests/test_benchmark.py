@@ -42,17 +42,19 @@ def test_a_tiny_game_from_beginning_to_end(peer, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_answers_and_a_variant_plays_the_same_game_as_ours(tmp_path):
-    """PyTorch's, or where that is not installed, the plain Flax loop."""
-    peer = "flax" if why_missing("torch") else "torch"
+@pytest.mark.parametrize("game", ["tiny", "tiny_fast"])
+def test_a_worker_answers_and_a_variant_plays_the_same_game_as_ours(game, tmp_path):
+    """PyTorch's, or where that is not installed, the plain Flax loop or single steps."""
+    peer = {"tiny": "flax", "tiny_fast": "jax_stepwise"}[game] if why_missing("torch") else "torch"
     losses = {}
     for variant in ("jax", peer):  # the first writes down where both begin
-        with workers.workers([variant], "tiny", tmp_path, workers.Place(1)) as made:
+        with workers.workers([variant], game, tmp_path, workers.Place(1)) as made:
             if variant == "jax":
                 made[variant].ask("prepare")
             losses[variant] = made[variant].ask("losses")
     assert len(losses["jax"]) == 2 * games.ROUNDS
-    assert losses[peer] == pytest.approx(losses["jax"], rel=1e-9)
+    # A synthesis' Adam moves biases before batch norms by the signs of gradients that are nothing but rounding.
+    assert losses[peer] == pytest.approx(losses["jax"], rel=1e-9 if game == "tiny" else 1e-7)
 
 
 @pytest.mark.parametrize(
