@@ -197,3 +197,12 @@ def smaller(config: Config) -> Config:
     group = family_of(config).group
     own = dataclasses.replace(getattr(config, group), student_steps=2)
     return dataclasses.replace(config, dtype="float32", batch_size=2, **{group: own})
+
+
+def comparable(config: Config, losses: list[float]) -> list[float]:
+    """Of each round's two losses, the student steps' first, those that say whether two variants play the same game.
+
+    With a bank not the students' of later rounds: a synthesis' Adam makes moves of gradients that are rounding alone,
+    and a pixel of the bank that is then rounded the other way is 1e-4 of a loss.
+    """
+    return [loss for i, loss in enumerate(losses) if not (has_bank(config) and i > 0 and i % 2 == 0)]

@@ -31,7 +31,7 @@ def main() -> None:
         from benchmarks import jax_facts
         from benchmarks.jax_facts import losses
         from benchmarks.jax_phases import phases
-    from benchmarks.games import config_of, times
+    from benchmarks.games import comparable, config_of, times
 
     config = config_of(game, **json.loads(changes))
     makers: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def main() -> None:
             case "prepare":
                 return jax_facts.prepare(config, Path(start))
             case "losses":
-                return losses(variant, config, Path(start))
+                return comparable(config, losses(variant, config, Path(start)))
             case "phases":
                 makers.update(phases(variant, config, Path(start)))
                 return list(makers)

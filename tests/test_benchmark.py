@@ -52,7 +52,7 @@ def test_a_worker_answers_and_a_variant_plays_the_same_game_as_ours(game, tmp_pa
             if variant == "jax":
                 made[variant].ask("prepare")
             losses[variant] = made[variant].ask("losses")
-    assert len(losses["jax"]) == 2 * games.ROUNDS
+    assert len(losses["jax"]) == 2 * games.ROUNDS - (game == "tiny_fast")
     # A synthesis' Adam moves biases before batch norms by the signs of gradients that are nothing but rounding.
     assert losses[peer] == pytest.approx(losses["jax"], rel=1e-9 if game == "tiny" else 1e-7)
 
