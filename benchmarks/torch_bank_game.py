@@ -5,7 +5,7 @@ Source: Fang et al. 2022, arXiv:2112.06253, algorithm 1 with first-order gradien
 anew with others' numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -166,7 +166,7 @@ def student_step(players: Players, drawn: Lesson) -> float:
     return loss.item()
 
 
-def play_round(players: Players, drawn: Synthesis, lessons: Sequence[Lesson]) -> tuple[list[float], float]:
+def play_round(players: Players, drawn: Synthesis, lessons: Iterable[Lesson]) -> tuple[list[float], float]:
     """A synthesis, then a student step for each lesson; (the losses of these, that of the synthesis)."""
     of_generator = synthesis(players, drawn)
     return [student_step(players, lesson) for lesson in lessons], of_generator
