@@ -174,7 +174,7 @@ def test_a_second_run_is_refused_at_once_and_a_signal_stops_the_first(start, who
     process = start(tmp_path)
     process.join()
     assert process.exitcode == 0
-    assert_same_result(whole(GAMES[0])[0], tmp_path)
+    assert_same_result(whole(QUICK)[0], tmp_path)
 
 
 def test_a_kill_between_the_last_checkpoint_and_its_reports(curves, run, copy):
