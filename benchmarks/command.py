@@ -54,15 +54,20 @@ def _benchmark(arguments: list[str]) -> None:
     report.check(flags.plot, "--plot", ".png")
 
     place = _place(flags)
-    how = {"samples": samples, "patience": 1 if flags.quick else machine.PATIENCE}
+    patience = 1 if flags.quick else machine.PATIENCE
+
+    def measure(game: str) -> dict[str, Any]:
+        able = _able(variants, game)
+        if able == [side_by_side.REFERENCE] and not place.is_host:
+            return side_by_side.alone(game, place, samples=samples, say=_say)
+        return side_by_side.measure(game, able, place, samples=samples, patience=patience, say=_say)
+
     try:
         measured = {
             "machine": machine.facts(),
             "threads": flags.threads,
             **_device(games[0], place, size=512 if flags.quick else MATMUL[flags.device]),
-            "games": {
-                game: side_by_side.measure(game, _able(variants, game), place, **how, say=_say) for game in games
-            },
+            "games": {game: measure(game) for game in games},
         }
     except (Disagreement, Failed) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")

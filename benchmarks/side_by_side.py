@@ -53,6 +53,26 @@ def measure(
     }
 
 
+def alone(game: str, place: Place, *, samples: int, say: Say) -> dict[str, Any]:
+    """What `measure` finds of ours where it is compared with nobody, in one process: on a GPU that is lent by the minute,
+    waking it takes longer than playing.
+    """
+    with tempfile.TemporaryDirectory() as directory, workers([REFERENCE], game, Path(directory), place) as made:
+        ask = made[REFERENCE].ask
+        flops, compiling = ask("flops"), {"cold": ask("compile")}
+        say(f"{game}: cold {_parts(compiling['cold'])}")
+        rows, memory = _sampled(made, place, samples, 1, say, game)
+        dispatch = ask("dispatch", seconds=rows["round"][REFERENCE]["median"])
+    return {
+        "losses_apart": {},
+        "flops": flops,
+        "compile_seconds": compiling,
+        "dispatch": dispatch,
+        "peak_memory": memory,
+        "rows": rows,
+    }
+
+
 def _apart(game: str, variants: Sequence[str], start: Path, place: Place, say: Say) -> dict[str, float]:
     """Variant -> the largest relative difference of its losses in float64 from the reference's."""
     losses = {}
