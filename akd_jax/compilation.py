@@ -36,18 +36,25 @@ QUICK_TO_COMPILE: Options = {"xla_backend_optimization_level": 0}
 """For programs that run once."""
 
 OFF = "off"
+NO_DEVICE = "JAX finds no such device"
 UNREADABLE = re.compile(r"Error reading persistent compilation cache entry for '([^']+)'")
 
 
 def wake(cache: str = "", *, alone: bool = True) -> None:
     """What every command that computes begins with: a look for the platform, and `keep_programs`.
 
+    The CPU stays to be had beside another platform that JAX_PLATFORMS names alone: what is exported is compared there.
     alone: whether no other process plays with this one.
     Raises InputError where JAX_PLATFORMS names what this machine, or this installation of JAX, does not have.
     """
-    if missing := missing_platform():
+    told = jax.config.jax_platforms
+    jax.config.update("jax_platforms", with_cpu(told))
+    missing = missing_platform()
+    if not missing and with_cpu(told) != told and jax.default_backend() == "cpu":
+        missing = NO_DEVICE  # JAX passes over a platform whose plugin is not installed
+    if missing:
         raise InputError(
-            f"JAX_PLATFORMS={jax.config.jax_platforms}: {missing}; install '.[cuda]' or '.[tpu]' where there is one, "
+            f"JAX_PLATFORMS={told}: {missing}; install '.[cuda]' or '.[tpu]' where there is one, "
             "or set JAX_PLATFORMS=cpu"
         )
     # JAX keeps what the first process compiles (jax/_src/compiler.py). Another, which does not find it, compiles alone,
@@ -55,12 +62,17 @@ def wake(cache: str = "", *, alone: bool = True) -> None:
     keep_programs(cache or ("" if alone else OFF))
 
 
+def with_cpu(platforms: str | None) -> str | None:
+    """JAX_PLATFORMS with the CPU last, where it names others alone."""
+    return f"{platforms},cpu" if platforms and "cpu" not in platforms.split(",") else platforms
+
+
 def missing_platform() -> str:
     """Why JAX cannot begin on the platform that it was told, "" where it can."""
     try:
         jax.devices()
     except (AssertionError, RuntimeError) as error:  # the first is all that JAX says where a plugin is not installed
-        return str(error).splitlines()[0] if str(error) else "JAX finds no such device"
+        return str(error).splitlines()[0] if str(error) else NO_DEVICE
     return ""
 
 

@@ -54,8 +54,8 @@ def measure(
 
 
 def alone(game: str, place: Place, *, samples: int, say: Say) -> dict[str, Any]:
-    """What `measure` finds of ours where it is compared with nobody, in one process: on a GPU that is lent by the minute,
-    waking it takes longer than playing.
+    """What `measure` finds of ours where it is compared with nobody, in one process: waking a GPU takes longer than
+    what is measured.
     """
     with tempfile.TemporaryDirectory() as directory, workers([REFERENCE], game, Path(directory), place) as made:
         ask = made[REFERENCE].ask

@@ -12,6 +12,13 @@ from akd_jax import compilation
 from akd_jax.errors import InputError
 
 
+def test_the_cpu_stays_beside_a_platform_that_is_named_alone():
+    """What is exported is compared on it."""
+    assert [compilation.with_cpu(told) for told in ("cuda", "cpu", "cpu,cuda", "", None)] == [
+        "cuda,cpu", "cpu", "cpu,cuda", "", None,
+    ]  # fmt: skip
+
+
 def test_what_is_faster_here_is_an_option_that_this_version_knows():
     assert compilation.options() == compilation.FASTER["cpu"]
 

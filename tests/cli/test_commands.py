@@ -66,10 +66,11 @@ def test_platforms(tmp_path):
         environment = os.environ | {"JAX_PLATFORMS": platform}
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
-    refused = on("tpu")
-    assert refused.returncode == 2
-    assert re.fullmatch(r"error: JAX_PLATFORMS=tpu: .*JAX_PLATFORMS=cpu\n", refused.stderr)
-    assert not (tmp_path / "run").exists()
+    for platform in ("tpu", "cuda"):  # the CPU never takes their place
+        refused = on(platform)
+        assert refused.returncode == 2
+        assert re.fullmatch(rf"error: JAX_PLATFORMS={platform}: .*JAX_PLATFORMS=cpu\n", refused.stderr)
+        assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("error", "code"), [
