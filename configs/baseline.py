@@ -2,7 +2,7 @@
 
 python scripts/train.py --config configs/baseline.py:scratch       CIFAR-100, ResNet-18, from the labels alone
 python scripts/train.py --config configs/baseline.py:distilled     and from a ResNet-34
-    200 epochs, for a GPU; the teacher is configs/teacher.py's. Not yet run.
+    100 epochs, for a GPU; the teacher is configs/teacher.py's. Not yet run.
 
 python scripts/train.py --config configs/baseline.py:resnet20_scratch       CIFAR-100, ResNet-20, for a CPU
 python scripts/train.py --config configs/baseline.py:resnet20_distilled

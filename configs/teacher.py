@@ -1,12 +1,15 @@
 """Teachers, trained on labelled images; a validation part picks the best epoch, test images are read at the end.
 
 python scripts/train_teacher.py --config configs/teacher.py                    CIFAR-100, ResNet-34 for 32x32
+    100 epochs, seed 0, in 2 min 27 s on an NVIDIA H100: test top-1 78.37 % at the last epoch, 78.19 % after the one that
+    was the best on the validation part (results/teachers/resnet34.json).
+
 python scripts/train_teacher.py --config configs/teacher.py:resnet34_224       torchvision's, of images enlarged to 224
 python scripts/train_teacher.py --config configs/teacher.py:resnet34_cifar10
 python scripts/train_teacher.py --config configs/teacher.py:wrn40_2
 python scripts/train_teacher.py --config configs/teacher.py:vgg11
-    200 epochs, for a GPU. Not yet run at full size. To be reached: CIFAR-100 ResNet-34 78.0 %,
-    WRN-40-2 75.8 %, VGG-11 71.3 %; CIFAR-10 ResNet-34 95.5 %.
+    200 epochs, for a GPU. Not yet run at full size. To be reached: CIFAR-100 WRN-40-2 75.8 %, VGG-11 71.3 %;
+    CIFAR-10 ResNet-34 95.5 %.
 
 python scripts/train_teacher.py --config configs/teacher.py:resnet20           CIFAR-100, ResNet-20, for a CPU
 python scripts/train_teacher.py --config configs/teacher.py:coarse16           its 20 coarse classes at 16x16
@@ -51,6 +54,15 @@ def cifar(name: str, network: str, *, data: str = "cifar100") -> dict[str, Any]:
     }
 
 
+def resnet34(name: str) -> dict[str, Any]:
+    """Half of the epochs, in batches of twice as many images at twice the rate; a fiftieth of the images validates."""
+    values = cifar(name, "resnet34_8x")
+    values["student_optimizer"] |= {"learning_rate": 0.2, "warmup": 0.05}
+    values["supervised"] |= {"split": "train[2%:]"}
+    values["evaluation"] |= {"splits": ("train[:2%]",), "every_epochs": 10}
+    return values | {"batch_size": 256, "schedule": {"epochs": 100, "rounds_per_epoch": 1}}
+
+
 def resnet20() -> dict[str, Any]:
     """A tenth of the epochs."""
     values = cifar("teacher:resnet20", "resnet20")
@@ -76,8 +88,8 @@ def digits() -> dict[str, Any]:
 
 
 VARIANTS = {
-    "": partial(cifar, "teacher", "resnet34_8x"),
-    "resnet34": partial(cifar, "teacher:resnet34", "resnet34_8x"),
+    "": partial(resnet34, "teacher"),
+    "resnet34": partial(resnet34, "teacher:resnet34"),
     "resnet34_224": partial(cifar, "teacher:resnet34_224", "resnet34"),
     "resnet34_cifar10": partial(cifar, "teacher:resnet34_cifar10", "resnet34_8x", data="cifar10"),
     "wrn40_2": partial(cifar, "teacher:wrn40_2", "wrn40_2"),
