@@ -105,7 +105,7 @@ def _speed(run: Run, summary: Mapping[str, Any]) -> str:
     if seconds := summary["wall_seconds"]:
         speed = f"{summary['flops'] / seconds / 1e12:.3g} TFLOP/s"
         share = f" ({summary['mfu']:.1%} of the {whose} peak)" if summary.get("mfu") else ""
-        if shown := summary["images_per_second"]:  # to the teacher, which not every run has
+        if shown := summary["images_per_second"]:
             parts.append(f"{shown:,.0f} images/s")
         parts.append(speed + share)
     if memory := summary.get("peak_memory_bytes"):

@@ -77,6 +77,11 @@ class Run(NamedTuple):
         """Floating-point operations of the run's first `rounds` rounds."""
         return sum(count * self.flops[turn] for turn, count in rounds_by_turn(self.schedule, rounds).items())
 
+    def lessons_in(self, rounds: int) -> int:
+        """Labelled images that were shown in the run's first `rounds` rounds, each as often as it was."""
+        turns = self.experiment.method.turns
+        return sum(count * turns[turn].lessons for turn, count in rounds_by_turn(self.schedule, rounds).items())
+
     @property
     def label(self) -> str:
         """What tells its lines from those of other members of a sweep."""

@@ -20,11 +20,13 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
     What the run does not have, a teacher or labelled images to learn from, is None.
 
     images_per_second, mfu: of what plays, all runs that are in step in their common time; so of one by itself, images
-    shown to its teacher a second, and model FLOP utilisation, its operations a second over the peak of its chips, None
-    where nobody knows that. peak_memory_bytes: of the process that wrote this, None where the platform does not tell.
+    shown a second to its teacher, or where that sees none, to its students, and model FLOP utilisation, its operations
+    a second over the peak of its chips, None where nobody knows that. peak_memory_bytes: of the process that wrote
+    this, None where the platform does not tell.
     """
     teacher, seconds = run.teacher_info, progress.seconds
     share = seconds / run.in_step  # all take equally long
+    shown = progress.teacher_queries or run.lessons_in(progress.round)
     of_a_chip = chips.peak_flops_per_second(jax.devices()[0].device_kind)
     peak = of_a_chip and run.config.mesh.data * of_a_chip
     return {
@@ -60,7 +62,7 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
         "teacher_queries": progress.teacher_queries,
         "flops": progress.flops,
         "wall_seconds": round(seconds, 3),
-        "images_per_second": round(progress.teacher_queries / share, 1) if share else 0.0,
+        "images_per_second": round(shown / share, 1) if share else 0.0,
         "mfu": round(progress.flops / share / peak, 4) if share and peak else None,
         "peak_memory_bytes": chips.peak_memory_bytes(),
         "versions": {"akd_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},

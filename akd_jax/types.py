@@ -128,13 +128,14 @@ class Turn(NamedTuple):
 
     round: Step. steps: those that it is made of, by name; one of these may be several of one player, as the round takes
     them together. students: names of those that take part. teacher_queries: how
-    many images the teacher is shown in it.
+    many images the teacher is shown in it. lessons: how many labelled images its students are shown.
     """
 
     round: Step
     steps: Mapping[str, Step]
     students: tuple[str, ...]
     teacher_queries: int
+    lessons: int = 0
 
 
 class Method(NamedTuple):

@@ -2,7 +2,7 @@
 
 python scripts/train.py --config configs/dfad.py           CIFAR-100, ResNet-34 -> ResNet-18, both for 32x32
 python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
-    Need teacher/resnet34_8x_cifar100.pth or teacher/resnet34_8x_cifar10.pth, and a GPU (about 16 minutes on an H100 with
+    Need teacher/resnet34_8x_cifar100.pth or teacher/resnet34_8x_cifar10.pth, and a GPU (16 minutes on an H100 with
     --config.dtype=bfloat16). Not yet run to their ends: with 80 of its 500 epochs the first reached 46.00 % (last) on
     the test images, of a teacher with 78.3 % (results/h100/results.json). Reported for the released code, best epoch on
     test: CIFAR-100 67.7 +- 0.3 %, with a teacher of 77.5 %; CIFAR-10 93.3 %.

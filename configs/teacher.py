@@ -1,8 +1,8 @@
 """Teachers, trained on labelled images; a validation part picks the best epoch, test images are read at the end.
 
 python scripts/train_teacher.py --config configs/teacher.py                    CIFAR-100, ResNet-34 for 32x32
-    100 epochs, seed 0, in 2 min 27 s on an NVIDIA H100: test top-1 78.37 % at the last epoch, 78.19 % after the one that
-    was the best on the validation part (results/teachers/resnet34.json).
+    100 epochs, seed 0, in 2 min 27 s on an NVIDIA H100: test top-1 78.37 % at the last epoch, 78.19 % after the one
+    that was the best on the validation part (results/teachers/resnet34.json).
 
 python scripts/train_teacher.py --config configs/teacher.py:resnet34_224       torchvision's, of images enlarged to 224
 python scripts/train_teacher.py --config configs/teacher.py:resnet34_cifar10

@@ -20,7 +20,7 @@ SUMMARY = {"rounds": 4, "wall_seconds": 100.0, "images_per_second": 40_960.0, "f
     ("measured", "says"),
     [
         ({}, "40,960 images/s, 310 TFLOP/s"),  # as summaries were before
-        ({"images_per_second": 0.0}, "310 TFLOP/s"),  # without a teacher
+        ({"images_per_second": 0.0}, "310 TFLOP/s"),  # of an older version, without a teacher
         ({"mfu": None, "peak_memory_bytes": None}, "40,960 images/s, 310 TFLOP/s"),
         (
             {"mfu": 0.3134, "peak_memory_bytes": 5 * 2**30},

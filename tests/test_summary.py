@@ -12,7 +12,14 @@ from akd_jax.types import AKDState
 
 def run(devices=1, in_step=1):
     config = SimpleNamespace(name="mine", method="akd", seed=0, mesh=SimpleNamespace(data=devices))
-    return SimpleNamespace(config=config, teacher_info=None, lessons_info=None, parameters={}, in_step=in_step)
+    return SimpleNamespace(
+        config=config,
+        teacher_info=None,
+        lessons_info=None,
+        parameters={},
+        in_step=in_step,
+        lessons_in=lambda rounds: 12,
+    )
 
 
 PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, flops=6 * 10**9, teacher_queries=30)
@@ -37,6 +44,7 @@ def test_runs_that_are_played_in_step_share_the_time(monkeypatch):
     assert (alone["images_per_second"], one_of_three["images_per_second"]) == (15, 45)
     assert (alone["mfu"], one_of_three["mfu"]) == (0.03, 0.09)
     assert alone["wall_seconds"] == one_of_three["wall_seconds"] == 2
+    assert summary(PLAYED._replace(teacher_queries=0))["images_per_second"] == 6, "without a teacher its lessons count"
 
 
 def test_nobody_knows_a_cpus():

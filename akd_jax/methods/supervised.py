@@ -90,8 +90,9 @@ def supervised(
             state, metrics = jax.lax.scan(one, state, drawn)
             return state, averaged(metrics)
 
-        queries = steps * batch_size if teacher else 0
-        return Turn(round, {LESSON: step}, students=tuple(names), teacher_queries=queries)
+        images = steps * batch_size
+        queries = images if teacher else 0
+        return Turn(round, {LESSON: step}, students=tuple(names), teacher_queries=queries, lessons=images)
 
     def init(key: Array) -> AKDState:
         """Fresh students, each initialised with a key of its own."""

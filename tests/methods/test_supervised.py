@@ -194,7 +194,8 @@ def test_a_step_that_is_not_finite_is_left_out():
 def test_its_queries_and_its_program():
     method, lessons = made(teacher=True, augment=partial(augment, crop=1, flip=True))
     assert method.turns["large"].teacher_queries == 2 * BATCH and method.sample is None
-    assert made()[0].turns["large"].teacher_queries == 0
+    assert method.turns["large"].lessons == 2 * BATCH
+    assert made()[0].turns["large"].teacher_queries == 0 and made()[0].turns["large"].lessons == 2 * BATCH
     program = jax.jit(run_rounds(method.turns["large"].round, 2)).lower(begun(method), lessons, jax.random.key(0))
     assert convolution_labels(program.compile()) == CANONICAL
 
