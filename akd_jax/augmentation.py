@@ -1,11 +1,12 @@
 """Images made to look a little different each time they are learnt from; pure, on the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import chex
 import jax
 import jax.numpy as jnp
 
+from akd_jax.pixels import brightness, normalised
 from akd_jax.types import Array
 
 
@@ -59,6 +60,13 @@ def augment(key: Array, images: Array, *, crop: int, flip: bool) -> Array:
     crop_key, flip_key = jax.random.split(key)
     images = shifted(crop_key, images, most=crop) if crop else images
     return mirrored(flip_key, images) if flip else images
+
+
+def augment_normalised(
+    key: Array, images: Array, *, mean: Sequence[float], std: Sequence[float], crop: int, flip: bool
+) -> Array:
+    """`augment` of images as networks see them; what comes in from outside is black, as it is of pixels."""
+    return normalised(augment(key, brightness(images, mean, std), crop=crop, flip=flip), mean, std)
 
 
 def mixed(key: Array, images: Array) -> Array:

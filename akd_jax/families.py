@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from akd_jax import embeddings, objectives, optimizers
-from akd_jax.augmentation import MIXES, augment, mirrored, zoomed
-from akd_jax.config import AdamConfig, Config, RateConfig, SgdConfig
+from akd_jax import embeddings, objectives, optimizers, told_optimizers
+from akd_jax.augmentation import MIXES, augment, augment_normalised, mirrored, zoomed
+from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.methods import BATCH_STATS, METHODS
 from akd_jax.methods.adversarial import adversarial
@@ -25,7 +25,7 @@ from akd_jax.methods.zskt import zskt
 from akd_jax.models import GENERATORS, class_rows
 from akd_jax.models.projection import projection
 from akd_jax.objectives import OBJECTIVES, diversity_loss
-from akd_jax.pixels import brightness, from_pixels, normalised, to_pixels
+from akd_jax.pixels import from_pixels, to_pixels
 from akd_jax.task import Task
 from akd_jax.types import Array, Method
 
@@ -98,8 +98,8 @@ def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
     if family.draws:
         pixels = config.image_size**2 * scene.task.channels
         common |= {
-            "student_optimizer": partial(_sgd, config.student_optimizer),
-            "generator_optimizer": partial(_adam, config.generator_optimizer),
+            "student_optimizer": partial(told_optimizers.sgd, config.student_optimizer),
+            "generator_optimizer": partial(told_optimizers.adam, config.generator_optimizer),
             "sample_latents": partial(_normal, latents=pixels if family.inverts else config.generator.latents),
             "rounds": config.schedule.epochs * config.schedule.rounds_per_epoch,
         }
@@ -162,7 +162,7 @@ def _fast(config: Config, scene: Scene) -> dict[str, Any]:
         "classes": scene.task.classes,
         "first_layers": GENERATORS[config.generator.name].first_layers,
         "inner_optimizer": optimizers.by_name(inner),
-        "generator_optimizer": partial(_adam, outer, times=own["synthesis_steps"]),
+        "generator_optimizer": partial(told_optimizers.adam, outer, times=own["synthesis_steps"]),
     }
 
 
@@ -240,7 +240,7 @@ def _replay(config: Config, own: dict[str, Any], scene: Scene, *, made: int) -> 
     return rest | {
         "weights": weights,
         "mix": MIXES[mix],
-        "augment": partial(_augment_normalised, task=task, crop=crop, flip=flip),
+        "augment": partial(augment_normalised, mean=task.mean, std=task.std, crop=crop, flip=flip),
         "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),
     }
@@ -267,7 +267,7 @@ def _supervised(config: Config, scene: Scene) -> dict[str, Any]:
     return {
         "loss": loss,
         "distils": _counts(weight),
-        "optimizer": partial(_sgd, config.student_optimizer),
+        "optimizer": partial(told_optimizers.sgd, config.student_optimizer),
         "augment": partial(augment, crop=own.crop, flip=own.flip),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),
         "image_shape": (config.image_size, config.image_size, task.channels),
@@ -298,40 +298,6 @@ FAMILIES: dict[Callable[..., Method], Family] = {
 def _counts(weight: float | Array) -> bool:
     """Whether a term of this weight is there; one that is traced, as an input of the program, is none of 0."""
     return isinstance(weight, Array) or weight > 0
-
-
-def _sgd(config: SgdConfig, updates: int):
-    optimizer = optimizers.sgd(
-        _rate(config, updates),
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        nesterov=config.nesterov,
-    )
-    return optimizers.clipped(optimizer, config.clip)
-
-
-def _adam(config: AdamConfig, updates: int, *, times: int = 1):
-    """times: what its rate is multiplied with."""
-    rate = _rate(config, updates)
-    optimizer = optimizers.adam(lambda update: times * rate(update), beta1=config.beta1, beta2=config.beta2)
-    return optimizers.clipped(optimizer, config.clip)
-
-
-def _rate(config: RateConfig, updates: int):
-    return optimizers.learning_rate(
-        config.learning_rate,
-        schedule=config.schedule,
-        steps=max(updates, 1),  # a run of no rounds
-        final=config.final,
-        milestones=config.milestones,
-        warmup=config.warmup,
-    )
-
-
-def _augment_normalised(key: Array, images: Array, *, task: Task, crop: int, flip: bool) -> Array:
-    """Images as networks see them; what comes in from outside is black, as it is of pixels."""
-    augmented = augment(key, brightness(images, task.mean, task.std), crop=crop, flip=flip)
-    return normalised(augmented, task.mean, task.std)
 
 
 def _zoomed(key: Array, images: Array, *, least: float, flip: bool) -> Array:

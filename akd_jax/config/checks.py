@@ -29,3 +29,13 @@ def check_counts(config: Any, *keys: str) -> None:
 def check_shares(config: Any, *keys: str) -> None:
     for key in keys:
         check(key, getattr(config, key), 0 <= getattr(config, key) <= 1, "in [0, 1]")
+
+
+def check_crop(config: Any) -> None:
+    """Raises ConfigError unless config.crop is a number of pixels."""
+    check("crop", config.crop, config.crop >= 0, "a whole number of pixels, at least 0")
+
+
+def check_temperature(config: Any) -> None:
+    """Raises ConfigError unless config.temperature is one of logits."""
+    check("temperature", config.temperature, 0 < config.temperature < math.inf, "a finite number above 0")

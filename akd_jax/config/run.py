@@ -4,20 +4,10 @@ from dataclasses import dataclass, field
 
 from akd_jax.config.checks import check, check_counts
 from akd_jax.config.course import CollapseConfig, CompilationConfig, EvaluationConfig, MeshConfig, ScheduleConfig
-from akd_jax.config.methods import (
-    AdversarialConfig,
-    CmiConfig,
-    DaflConfig,
-    DeepInversionConfig,
-    DfqConfig,
-    FastConfig,
-    NayerConfig,
-    SpaceshipConfig,
-    SupervisedConfig,
-    ZsktConfig,
-)
+from akd_jax.config.methods import AdversarialConfig, DaflConfig, DfqConfig, SupervisedConfig, ZsktConfig
 from akd_jax.config.optimizers import AdamConfig, SgdConfig
 from akd_jax.config.players import GeneratorConfig, TeacherConfig
+from akd_jax.config.replay import CmiConfig, DeepInversionConfig, FastConfig, NayerConfig, SpaceshipConfig
 
 
 @dataclass(frozen=True)
