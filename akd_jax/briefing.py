@@ -34,7 +34,8 @@ def introduce(run: Run) -> None:
         say(f"teacher {teacher.arch}: {teacher.parameters:,} parameters")
     for name, count in run.parameters.items():
         share = f", {count / teacher.parameters:.1%} of the teacher's" if teacher else ""
-        say(f"{'student ' if teacher else ''}{name}: {count:,} parameters{share}")
+        heir = f", of which {run.inherited[name]:,} begin as those of the teacher" if name in run.inherited else ""
+        say(f"{'student ' if teacher else ''}{name}: {count:,} parameters{share}{heir}")
     if run.lessons_info:
         seen = run.lessons_info
         say(f"{seen.images:,} labelled images to learn from, {seen.split} of {seen.data}")

@@ -1,7 +1,6 @@
 """The assembly: settings and a task become pure functions. Below this module nobody knows a config."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -130,12 +129,14 @@ def initial_state(experiment: Experiment, key: Array) -> AKDState:
 
 
 def starting_from(state: AKDState, starts: Mapping[str, Variables]) -> AKDState:
-    """The state with copies of these variables, which may be NumPy's, for the students named; their optimizers stay as
-    they are.
+    """The state with copies of these arrays, which may be NumPy's, for the students named; what is None in their place
+    stays, and so do their optimizers.
     """
 
     def begun(player, given):
-        copied = partial(jax.tree.map, jnp.array, given)  # each its own, since dispatches overwrite what they are given
+        def copied():  # each its own, since dispatches overwrite what they are given
+            return jax.tree.map(lambda own, given: jnp.array(own if given is None else given), player.variables, given)
+
         own = copied()
         return player.replace(
             params=own.params, batch_stats=own.batch_stats, average=copied() if player.average else ()

@@ -2,8 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
 
 from akd_jax import compilation, data, embeddings_file, lessons, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
@@ -14,6 +18,7 @@ from akd_jax.embeddings_file import Embedded
 from akd_jax.errors import DataMissing, InputError
 from akd_jax.experiment import Experiment, build
 from akd_jax.families import draws, family_of
+from akd_jax.inheritance import inherited
 from akd_jax.lessons import LessonsInfo
 from akd_jax.sharding import Placement
 from akd_jax.task import Task
@@ -55,8 +60,8 @@ class Facts(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a run begins with. experiment: of these facts. starts: what students begin with, of those that do not begin
-    afresh, where the run begins. held: images to measure on.
+    """What a run begins with. experiment: of these facts. starts: what students begin with, as of `starting_from`, of
+    those that do not begin afresh, where the run begins. held: images to measure on.
     """
 
     facts: Facts
@@ -84,7 +89,7 @@ def read(config: Config, directory: Path, *, force: bool, fetch: bool, others: S
     experiment = _build(config, facts, placement)
     workdir.check(directory, config, facts.digests, force=force)
     begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
-    starts = _load_starts(config, facts.task) if begins else {}
+    starts = _inherit(config, facts, experiment) | _load_starts(config, facts.task) if begins else {}
     return Found(facts, placement, experiment, starts, _load_images(config, facts.task, fetch=fetch))
 
 
@@ -135,6 +140,30 @@ def _load_images(config: Config, task: Task, *, fetch: bool) -> Held:
         if splits is not None:
             data.check(splits.held, f"evaluation.data: {wanted.data}", shape=shape, classes=task.classes)
     return held
+
+
+def heirs(config: Config) -> list[str]:
+    """Students that begin with what they have in common with the teacher."""
+    given = zip_longest(config.students, config.student_weights, fillvalue="")
+    return [name for name, path in given if config.inherit and not path]
+
+
+def _inherit(config: Config, facts: Facts, experiment: Experiment) -> dict[str, Variables]:
+    """What students have in common with the teacher. Raises InputError where that is all, or nothing of any student."""
+    if heirs(config) and not facts.teacher:
+        raise InputError("inherit=True: there is no teacher; give teacher.path")
+    size = config.image_size
+    images = jax.ShapeDtypeStruct((1, size, size, facts.task.channels), jnp.float32)
+    found = {}
+    for name in heirs(config):
+        if name == facts.teacher.arch:
+            raise InputError(f"inherit=True: {name} is the teacher's own network, and would have nothing left to learn")
+        own = jax.eval_shape(experiment.students[name].init, jax.random.key(0), images)
+        if jax.tree.leaves(common := inherited(own, facts.variables)):
+            found[name] = common
+    if heirs(config) and not found:
+        raise InputError(f"inherit=True: none of {', '.join(heirs(config))} has a layer of {facts.teacher.arch}")
+    return found
 
 
 def _load_starts(config: Config, task: Task) -> dict[str, Variables]:

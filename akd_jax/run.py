@@ -11,7 +11,7 @@ from akd_jax.embeddings_file import Embedded
 from akd_jax.experiment import Experiment, initial_state, method_of, starting_from
 from akd_jax.families import Scene, draws
 from akd_jax.flops import count_flops
-from akd_jax.found import Found, Held, digests_of
+from akd_jax.found import Found, Held, digests_of, heirs
 from akd_jax.lessons import LessonsInfo
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
@@ -39,7 +39,8 @@ class Run(NamedTuple):
     learns from, None where it learns from none. embeddings: of classes, from a file, None where there is none.
     given: what its rounds are given (see `Step`), where `placement` wants it, as game_key is; teacher_variables: those
     among it, on one device, as the experiment's frozen teacher takes them.
-    flops: turn -> floating-point operations of one round. parameters: student -> how many. options: of its programs.
+    flops: turn -> floating-point operations of one round. parameters: student -> how many; inherited: how many of these
+    begin as the teacher's, where any do and the run begins. options: of its programs.
     member: its name in a sweep, "" by itself. in_step: how many runs are played in step, it among them.
     """
 
@@ -55,6 +56,7 @@ class Run(NamedTuple):
     schedule: Schedule
     held: Held
     parameters: dict[str, int]
+    inherited: dict[str, int]
     flops: dict[str, int]
     options: Options
     placement: Placement
@@ -113,6 +115,7 @@ def assemble(config: Config, directory: Path, found: Found) -> tuple[Run, AKDSta
         schedule=Schedule(in_epochs, times.epochs, times.rounds_per_epoch, times.rounds_per_dispatch, times.filling),
         held=held,
         parameters={name: parameter_count(state.students[name].variables) for name in config.students},
+        inherited={name: parameter_count(starts[name]) for name in starts if name in heirs(config)},
         flops={name: count_flops(turn.round, state, given, keys.game) for name, turn in turns.items()},
         options=facts.options,
         placement=placement,

@@ -1,6 +1,6 @@
 """The runs of a sweep: what all have is prepared once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from akd_jax import workdir
@@ -9,7 +9,7 @@ from akd_jax.experiment import initial_state, starting_from
 from akd_jax.found import Found, read
 from akd_jax.run import Run, assemble, keys_of, method_with
 from akd_jax.sweep import Member
-from akd_jax.types import AKDState
+from akd_jax.types import AKDState, Variables
 
 
 def read_all(members: Sequence[Member], directory: Path, *, force: bool, fetch: bool) -> Found:
@@ -28,21 +28,19 @@ def assemble_all(members: Sequence[Member], directory: Path, found: Found) -> tu
     run, state = assemble(first.config, directory / first.name, found)
     runs, states = [run._replace(member=first.name, in_step=len(members))], [state]
     for member in others:
-        another, begun = beside(run, state, member.config)
+        another, begun = beside(run, member.config, found.starts)
         place = directory / member.name
         runs.append(another._replace(directory=place, member=member.name, in_step=len(members)))
         states.append(begun)
     return runs, states
 
 
-def beside(run: Run, state: AKDState, config: Config) -> tuple[Run, AKDState]:
+def beside(run: Run, config: Config, starts: Mapping[str, Variables]) -> tuple[Run, AKDState]:
     """Another run of the same networks, teacher and images as `assemble` gave, with its first state.
 
-    config: differs from the run's in seed and in numbers that change no shape. state: the first of `run`.
+    config: differs from the run's in seed and in numbers that change no shape. starts: as found for `run`.
     """
     keys = keys_of(config)
-    given = zip(config.students, config.student_weights, strict=False)
-    starts = {name: state.students[name].variables for name, path in given if path}
     another = run._replace(
         config=config,
         given=run.given.replace(order=keys.order) if run.lessons_info else run.given,

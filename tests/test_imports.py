@@ -27,6 +27,7 @@ ARROWS = {
     "bank": "types",
     "steps": "norm platforms types",
     "sharding": "types",
+    "inheritance": "types",
     "methods": "attribution bank norm objectives priors sharding steps types",
     "schedule": "types",
     "optimizers": "",
@@ -73,8 +74,8 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "found": "checkpoint compilation config data embeddings_file errors experiment families lessons sharding task "
-    "teacher teacher_files tensorboard types workdir",
+    "found": "checkpoint compilation config data embeddings_file errors experiment families inheritance lessons "
+    "sharding task teacher teacher_files tensorboard types workdir",
     "run": "compilation config embeddings_file experiment families flops found lessons models schedule sharding task "
     "teacher types",
     "judge": "collapse compilation data evaluate models run types",
@@ -111,6 +112,7 @@ CORE = {
     "collapse",
     "evaluate",
     "flops",
+    "inheritance",
     "methods",
     "models",
     "norm",

@@ -53,7 +53,7 @@ class Table:
     def beside(self, changes, seed=0):
         sweep = tuple(f"{key}={number}" for key, number in changes.items())
         (member,) = members_of(dataclasses.replace(self.run.config, seed=seed, num_seeds=1, sweep=sweep))
-        return beside(self.run, self.state, member.config)[0]
+        return beside(self.run, member.config, {})[0]
 
     def play(self, runs):
         states = [jax.tree.map(jnp.copy, self.state) for _ in runs]

@@ -16,6 +16,8 @@ class Config:
 
     student_weights: what the students begin with, in their order: PyTorch checkpoints or converted directories; "" and
       those left out begin afresh.
+    inherit: whether those begin with the layers that the teacher has too, by name and shape, as a ResNet-18 has all its
+      own from a ResNet-34.
     name: config and variant, for people. batch_size: images a step. image_size: side of the generated images in pixels.
     accumulate: in how many parts a step plays its batch, whose mean gradient makes its update, for a batch that does
       not fit into memory. Batch norms see the parts, and so do a generator's terms of whole batches: balance, diversity
@@ -39,6 +41,7 @@ class Config:
     student_optimizer: SgdConfig
     generator_optimizer: AdamConfig = field(default_factory=lambda: AdamConfig(1e-3))
     student_weights: tuple[str, ...] = ()
+    inherit: bool = False
     method: str = "akd"
     seed: int = 0
     num_seeds: int = 1
