@@ -1,7 +1,7 @@
 """Adversarial knowledge distillation: the seed's recipe, and a small one that runs anywhere in minutes.
 
 python scripts/train.py --config configs/akd.py          CIFAR-100, ResNet-34 -> ResNet-18 and its half-width
-    Needs teacher/best_resnet34_cifar100.pth and a GPU (on paper about 40 minutes on an H200 with
+    Needs teacher/best_resnet34_cifar100.pth and a GPU (about an hour on an H100, reckoned from dfad's speed, with
     --config.dtype=bfloat16); to measure, CIFAR-100, which is downloaded where it is not there. Not yet run.
 
 python scripts/train.py --config configs/akd.py:digits   8x8 digits at 16x16, small ResNets, teacher included

@@ -10,7 +10,8 @@ python scripts/train.py --config configs/baseline.py:coarse16_scratch       its 
 python scripts/train.py --config configs/baseline.py:coarse16_distilled
     For a CPU. coarse16_distilled, seed 0, 27 minutes on one core beside other work: test top-1 at the last epoch
     64.87 % (results/coarse16/results.json); coarse16_scratch is teacher:coarse16, 65.59 %, and resnet20_scratch
-    teacher:resnet20, 63.41 %. resnet20_distilled: not yet run.
+    teacher:resnet20, 63.41 %. resnet20_distilled, seeds 0 and 1, 85 s each beside other runs on an H100: 62.63 and
+    62.12 % (results/cifar100_resnet20/results.json).
 """
 
 import runpy

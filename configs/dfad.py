@@ -2,10 +2,11 @@
 
 python scripts/train.py --config configs/dfad.py           CIFAR-100, ResNet-34 -> ResNet-18, both for 32x32
 python scripts/train.py --config configs/dfad.py:cifar10   CIFAR-10
-    Need teacher/resnet34_8x_cifar100.pth or teacher/resnet34_8x_cifar10.pth, and a GPU (16 minutes on an H100 with
-    --config.dtype=bfloat16). Not yet run to their ends: with 80 of its 500 epochs the first reached 46.00 % (last) on
-    the test images, of a teacher with 78.3 % (results/h100/results.json). Reported for the released code, best epoch on
-    test: CIFAR-100 67.7 +- 0.3 %, with a teacher of 77.5 %; CIFAR-10 93.3 %.
+    Need teacher/resnet34_8x_cifar100.pth or teacher/resnet34_8x_cifar10.pth, and a GPU (about 16 minutes of rounds on
+    an H100 with --config.dtype=bfloat16, reckoned from 4,000). Not yet run to their ends: squeezed into 80 of its 500
+    epochs, with the constants of its own teacher of 78.3 %, the first reached 46.00 % (last) on the test images
+    (results/h100/results.json). A .pth is read with this config's constants: convert one of others first. Reported
+    for the released code, best epoch on test: CIFAR-100 67.7 +- 0.3 %, with a teacher of 77.5 %; CIFAR-10 93.3 %.
 
 python scripts/train.py --config configs/dfad.py:cifar100_resnet20  CIFAR-100, ResNet-20 -> ResNet-20
 python scripts/train.py --config configs/dfad.py:coarse16           its 20 coarse classes at 16x16

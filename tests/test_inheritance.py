@@ -38,6 +38,18 @@ def test_a_narrower_network_has_none(teacher):
     assert not jax.tree.leaves(inherited(variables("resnet10_8x_w4"), teacher))
 
 
+@pytest.mark.parametrize(("student", "teacher"), [("resnet18_8x", "resnet34_8x"), ("wrn16_2", "wrn40_2")])
+def test_published_pairs_of_equal_width(student, teacher):
+    """Every layer of the smaller one."""
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32)
+    shapes = {
+        name: jax.eval_shape(make_classifier(name, 100, image_size=32).init, jax.random.key(0), images)
+        for name in (student, teacher)
+    }
+    given = inherited(shapes[student], shapes[teacher])
+    assert len(jax.tree.leaves(given)) == len(jax.tree.leaves(shapes[student]))
+
+
 def test_what_is_not_inherited_stays_as_it_began(teacher):
     student = variables("resnet10_8x_w8")
     fresh = jax.tree.map(np.asarray, student)
