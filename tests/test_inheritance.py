@@ -9,12 +9,10 @@ from akd_jax.inheritance import inherited
 from akd_jax.models import make_classifier
 from akd_jax.types import AKDState, NetworkState
 
-IMAGES = jax.ShapeDtypeStruct((1, 16, 16, 1), np.float32)
-
 
 def variables(name, seed=0):
     network = make_classifier(name, 10, image_size=16)
-    return jax.jit(network.init)(jax.random.key(seed), np.zeros(IMAGES.shape, np.float32))
+    return jax.jit(network.init)(jax.random.key(seed), np.zeros((1, 16, 16, 1), np.float32))
 
 
 @pytest.fixture(scope="module")
