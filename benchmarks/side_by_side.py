@@ -41,16 +41,8 @@ def measure(
         compiling = _compile_seconds(game, start, place)
         say(f"{game}: {', '.join(f'{how} {_parts(parts)}' for how, parts in compiling.items())}")
         with workers(variants, game, start, place) as made:
-            rows, memory = _sampled(made, place, samples, patience, say, game)
-            dispatch = made[REFERENCE].ask("dispatch", seconds=rows["round"][REFERENCE]["median"])
-    return {
-        "losses_apart": apart,
-        "flops": flops,
-        "compile_seconds": compiling,
-        "dispatch": dispatch,
-        "peak_memory": memory,
-        "rows": rows,
-    }
+            timed = _timed(made, place, samples, patience, say, game)
+    return {"losses_apart": apart, "flops": flops, "compile_seconds": compiling, **timed}
 
 
 def alone(game: str, place: Place, *, samples: int, say: Say) -> dict[str, Any]:
@@ -61,16 +53,8 @@ def alone(game: str, place: Place, *, samples: int, say: Say) -> dict[str, Any]:
         ask = made[REFERENCE].ask
         flops, compiling = ask("flops"), {"cold": ask("compile")}
         say(f"{game}: cold {_parts(compiling['cold'])}")
-        rows, memory = _sampled(made, place, samples, 1, say, game)
-        dispatch = ask("dispatch", seconds=rows["round"][REFERENCE]["median"])
-    return {
-        "losses_apart": {},
-        "flops": flops,
-        "compile_seconds": compiling,
-        "dispatch": dispatch,
-        "peak_memory": memory,
-        "rows": rows,
-    }
+        timed = _timed(made, place, samples, 1, say, game)
+    return {"losses_apart": {}, "flops": flops, "compile_seconds": compiling, **timed}
 
 
 def _apart(game: str, variants: Sequence[str], start: Path, place: Place, say: Say) -> dict[str, float]:
@@ -102,6 +86,13 @@ def _compile_seconds(game: str, start: Path, place: Place) -> dict[str, dict[str
 
 def _parts(seconds: dict[str, float]) -> str:
     return " + ".join(f"{what} {value:.1f} s" for what, value in seconds.items())
+
+
+def _timed(made: dict[str, Worker], place: Place, samples: int, patience: int, say: Say, game: str) -> dict[str, Any]:
+    """What is found of variants while they play."""
+    rows, memory = _sampled(made, place, samples, patience, say, game)
+    dispatch = made[REFERENCE].ask("dispatch", seconds=rows["round"][REFERENCE]["median"])
+    return {"dispatch": dispatch, "peak_memory": memory, "rows": rows}
 
 
 def _sampled(
