@@ -6,14 +6,20 @@ python scripts/train.py --config configs/fast.py:two     two steps
 python scripts/train.py --config configs/fast.py:wrn     WRN-40-2 -> WRN-16-1, ten steps
     Need teacher/resnet34_8x_cifar100.pth or teacher/wrn40_2_cifar100.pth, and a GPU. Not yet run. Reported there, best
     epoch on test: 74.34, 72.82, 69.76 and 54.02 %, with teachers of 78.05 % and 75.83 %.
+
+python scripts/train.py --config configs/fast.py:resnet20  CIFAR-100, ResNet-20 -> ResNet-20
+    At the size of a CPU, from the teacher that is in the repository. Not yet run to the end.
 """
 
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
+
+TRAINED = Path(__file__).parents[1] / "results" / "teachers"
 
 
 def ten() -> dict[str, Any]:
@@ -79,7 +85,19 @@ def _released(
     }
 
 
-VARIANTS = {"": ten, "five": five, "two": two, "wrn": wrn}
+def resnet20() -> dict[str, Any]:
+    """`five` in smaller batches, with half the generator's width and 25 student steps to a synthesis: those of
+    configs/methods.py:digits_fast. The validation part is that of the teacher.
+    """
+    values = _resnet("fast:resnet20", steps=5, generator_rate=2e-3, latents_rate=0.01)
+    values["teacher"] |= {"path": str(TRAINED / "resnet20.pth"), "arch": "resnet20"}
+    values["generator"] |= {"width": 32}
+    values["fast"] |= {"student_steps": 25, "bank_capacity": 220 * 64}
+    evaluation = {"data": "cifar100", "splits": ("train[:5%]",), "final_splits": ("test",), "every_epochs": 20}
+    return values | {"students": ("resnet20",), "batch_size": 64, "evaluation": evaluation}
+
+
+VARIANTS = {"": ten, "five": five, "two": two, "wrn": wrn, "resnet20": resnet20}
 
 
 def get_config(variant: str = "") -> ConfigDict:
