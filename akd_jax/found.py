@@ -1,28 +1,20 @@
 """What there is for a run, found and checked before anything is written or slow."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jax
-import jax.numpy as jnp
+from typing import NamedTuple
 
 from akd_jax import compilation, data, embeddings_file, lessons, sharding, teacher_files, tensorboard, workdir
 from akd_jax.checkpoint import latest_in
-from akd_jax.compilation import Options
 from akd_jax.config import Config
-from akd_jax.data import Images, Splits
-from akd_jax.embeddings_file import Embedded
+from akd_jax.data import Splits
 from akd_jax.errors import DataMissing, InputError
 from akd_jax.experiment import Experiment, build
+from akd_jax.facts import Facts
 from akd_jax.families import draws, family_of
-from akd_jax.inheritance import inherited
-from akd_jax.lessons import LessonsInfo
 from akd_jax.sharding import Placement
+from akd_jax.starts import load_starts
 from akd_jax.task import Task
-from akd_jax.teacher import TeacherInfo
 from akd_jax.types import Variables
 
 
@@ -32,31 +24,6 @@ class Held(NamedTuple):
     during: Splits | None
     at_end: Splits | None
     missing: str = ""
-
-
-class Facts(NamedTuple):
-    """What a run is made of beside its settings, of which nothing depends on the process that found it.
-
-    options: of its programs. teacher, variables: its record and its arrays; None and () where it has none. lessons,
-    images: the record of the labelled images that it learns from, and these; None where it learns from none.
-    embeddings: of classes, from a file; None where the settings name none.
-    """
-
-    options: Options
-    teacher: TeacherInfo | None
-    variables: Any
-    lessons: LessonsInfo | None
-    images: Images | None
-    embeddings: Embedded | None = None
-
-    @property
-    def task(self) -> Task:
-        return self.teacher.task if self.teacher else self.lessons.task
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """See `digests_of`."""
-        return digests_of(self.teacher, self.lessons, self.embeddings)
 
 
 class Found(NamedTuple):
@@ -89,7 +56,7 @@ def read(config: Config, directory: Path, *, force: bool, fetch: bool, others: S
     experiment = _build(config, facts, placement)
     workdir.check(directory, config, facts.digests, force=force)
     begins = any(latest_in(each / workdir.CHECKPOINTS) is None for each in (directory, *others))
-    starts = _inherit(config, facts, experiment) | _load_starts(config, facts.task) if begins else {}
+    starts = load_starts(config, facts, experiment) if begins else {}
     return Found(facts, placement, experiment, starts, _load_images(config, facts.task, fetch=fetch))
 
 
@@ -115,12 +82,6 @@ def _placement(config: Config) -> Placement:
         raise InputError(f"mesh.data={config.mesh.data}: {error}") from None
 
 
-def digests_of(teacher: TeacherInfo | None, images: LessonsInfo | None, embeddings: Embedded | None) -> dict[str, str]:
-    """Of what a run is given and its checkpoints do not hold, by the file of its directory that records it."""
-    records = {workdir.TEACHER: teacher, workdir.LESSONS: images, workdir.EMBEDDINGS: embeddings}
-    return {file: record.digest for file, record in records.items() if record}
-
-
 def _load_images(config: Config, task: Task, *, fetch: bool) -> Held:
     """Raises InputError."""
     wanted = config.evaluation
@@ -140,46 +101,3 @@ def _load_images(config: Config, task: Task, *, fetch: bool) -> Held:
         if splits is not None:
             data.check(splits.held, f"evaluation.data: {wanted.data}", shape=shape, classes=task.classes)
     return held
-
-
-def heirs(config: Config) -> list[str]:
-    """Students that begin with what they have in common with the teacher."""
-    given = zip_longest(config.students, config.student_weights, fillvalue="")
-    return [name for name, path in given if config.inherit and not path]
-
-
-def _inherit(config: Config, facts: Facts, experiment: Experiment) -> dict[str, Variables]:
-    """What students have in common with the teacher. Raises InputError where that is all, or nothing of any student."""
-    if heirs(config) and not facts.teacher:
-        raise InputError("inherit=True: there is no teacher; give teacher.path")
-    size = config.image_size
-    images = jax.ShapeDtypeStruct((1, size, size, facts.task.channels), jnp.float32)
-    found = {}
-    for name in heirs(config):
-        if name == facts.teacher.arch:
-            raise InputError(f"inherit=True: {name} is the teacher's own network, and would have nothing left to learn")
-        own = jax.eval_shape(experiment.students[name].init, jax.random.key(0), images)
-        if jax.tree.leaves(common := inherited(own, facts.variables)):
-            found[name] = common
-    if heirs(config) and not found:
-        raise InputError(f"inherit=True: none of {', '.join(heirs(config))} has a layer of {facts.teacher.arch}")
-    return found
-
-
-def _load_starts(config: Config, task: Task) -> dict[str, Variables]:
-    """The weights that students begin with, of those that begin with any. Raises InputError."""
-    starts = {}
-    for name, path in zip(config.students, config.student_weights, strict=False):
-        if path:
-            wanted = dataclasses.replace(config.teacher, path=path, arch=name, mean=task.mean, std=task.std)
-            try:
-                loaded, variables = teacher_files.load(wanted)
-            except InputError as error:
-                raise InputError(f"student_weights for {name}: {error}") from None
-            if (loaded.arch, loaded.classes, loaded.channels) != (name, task.classes, task.channels):
-                raise InputError(
-                    f"student_weights: {path} is a {loaded.arch} of {loaded.classes} classes, wanted a {name} of "
-                    f"{task.classes}"
-                )
-            starts[name] = variables
-    return starts

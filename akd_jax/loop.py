@@ -24,10 +24,11 @@ from akd_jax import (
     workdir,
 )
 from akd_jax.briefing import announce, announce_cost, introduce, report_end, report_sweep, report_teacher, say
-from akd_jax.conclusion import conclude, evaluation_due, is_over
+from akd_jax.conclusion import conclude
 from akd_jax.config import Config
 from akd_jax.config_dict import to_dict
 from akd_jax.dispatch import Program
+from akd_jax.due import evaluation_due, is_over
 from akd_jax.errors import StoppedError
 from akd_jax.follower import follow
 from akd_jax.judge import Evaluation, evaluation

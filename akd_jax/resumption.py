@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from akd_jax import files, metrics, progress, workdir
 from akd_jax.checkpoint import remove_after, rounds_in
-from akd_jax.conclusion import is_over
+from akd_jax.due import is_over
 from akd_jax.errors import InputError, SavedStateError
 from akd_jax.progress import Progress
 from akd_jax.run import Run

@@ -9,13 +9,16 @@ from akd_jax.compilation import Options
 from akd_jax.config import Config
 from akd_jax.embeddings_file import Embedded
 from akd_jax.experiment import Experiment, initial_state, method_of, starting_from
-from akd_jax.families import Scene, draws
+from akd_jax.facts import digests_of
+from akd_jax.families import draws
+from akd_jax.families.family import Scene
 from akd_jax.flops import count_flops
-from akd_jax.found import Found, Held, digests_of, heirs
+from akd_jax.found import Found, Held
 from akd_jax.lessons import LessonsInfo
 from akd_jax.models import parameter_count
 from akd_jax.schedule import Schedule, rounds_by_turn
 from akd_jax.sharding import Placement
+from akd_jax.starts import heirs
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
 from akd_jax.types import FILLING, AKDState, Array, Lessons, Method, Variables

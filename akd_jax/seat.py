@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from akd_jax import progress, workdir
 from akd_jax.checkpoint import Checkpoints
-from akd_jax.conclusion import draw, is_evaluated, is_over
+from akd_jax.conclusion import draw
+from akd_jax.due import is_evaluated, is_over
 from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.recorder import Recorder

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from akd_jax.experiment import method_of
-from akd_jax.families import Scene
+from akd_jax.families.family import Scene
 from akd_jax.models import MODELS
 from akd_jax.models.network import classifier, image_generator, resize_inputs
 from akd_jax.types import Array, Network

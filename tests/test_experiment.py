@@ -12,7 +12,8 @@ from akd_jax.augmentation import mixed
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import build
-from akd_jax.families import FAMILIES, Scene, arguments, draws
+from akd_jax.families import FAMILIES, arguments, draws
+from akd_jax.families.family import Scene
 from akd_jax.methods import METHODS
 from akd_jax.models import make_classifier
 from akd_jax.task import Task

@@ -74,10 +74,12 @@ ARROWS = {
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
     "tensorboard": "errors metrics optional workdir",
-    "found": "checkpoint compilation config data embeddings_file errors experiment families inheritance lessons "
-    "sharding task teacher teacher_files tensorboard types workdir",
-    "run": "compilation config embeddings_file experiment families flops found lessons models schedule sharding task "
-    "teacher types",
+    "facts": "compilation data embeddings_file lessons task teacher workdir",
+    "starts": "config errors experiment facts inheritance task teacher_files types",
+    "found": "checkpoint compilation config data embeddings_file errors experiment facts families lessons sharding "
+    "starts task teacher_files tensorboard types workdir",
+    "run": "compilation config embeddings_file experiment facts families flops found lessons models schedule "
+    "sharding starts task teacher types",
     "judge": "collapse compilation data evaluate models run types",
     "summary": "akd_jax chips progress run",
     "trace": "errors schedule",
@@ -87,16 +89,17 @@ ARROWS = {
     "briefing": "config judge progress run summary sweep sweep_results",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
-    "conclusion": "briefing checkpoint collapse errors evaluate judge metrics progress recorder run",
+    "due": "progress run",
+    "conclusion": "briefing checkpoint collapse due errors evaluate judge metrics progress recorder run",
     "sweep_runs": "config experiment found run sweep types workdir",
     "lockstep": "config_dict run steps types",
-    "seat": "checkpoint conclusion judge progress recorder run workdir",
-    "resumption": "checkpoint conclusion errors files metrics progress run workdir",
+    "seat": "checkpoint conclusion due judge progress recorder run workdir",
+    "resumption": "checkpoint due errors files metrics progress run workdir",
     "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
     "follower": "config dispatch found hosts run schedule signals types",
-    "loop": "briefing compilation conclusion config config_dict dispatch embeddings_file errors files follower hosts "
-    "judge lessons memory progress resumption run schedule seat signals sweep sweep_directory sweep_runs teacher_files "
-    "trace types workdir",
+    "loop": "briefing compilation conclusion config config_dict dispatch due embeddings_file errors files "
+    "follower hosts judge lessons memory progress resumption run schedule seat signals sweep "
+    "sweep_directory sweep_runs teacher_files trace types workdir",
     "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run task teacher "
     "teacher_files torch_networks types",
     "comparison": "spread",

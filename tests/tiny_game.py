@@ -20,7 +20,8 @@ from akd_jax.config import (
     TeacherConfig,
     ZsktConfig,
 )
-from akd_jax.families import FAMILIES, Scene
+from akd_jax.families import FAMILIES
+from akd_jax.families.family import Scene
 from akd_jax.methods import METHODS
 from akd_jax.methods.synthesis import Weights
 from akd_jax.models.generator import GeneratorA
