@@ -1,38 +1,61 @@
 """Runs side by side, from what they say of themselves: the seeds of one recipe together, with mean and deviation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from akd_jax import spread
 
 SCHEMA = 1
 
 
-def compare(summaries: Iterable[Mapping[str, Any]], split: str) -> dict[str, Any]:
-    """summaries: of summary.json. split: whose top-1 counts, e.g. "test".
-
-    Returns {"schema", "split", "rows"}: a row for each config, teacher and student in the order in which they come,
-    with the seeds that were run, their top-1 in [0, 1] at the last and at the best evaluation (None where the split was
-    not measured), and the means over them of what a run took: teacher_queries, flops, wall_seconds, images_per_second,
-    and mfu and peak_memory_bytes where the runs know them.
+class Told(NamedTuple):
+    """What a run says of itself. summary: of summary.json. settings: full key -> value, of those that decide its
+    numbers beside the seed; {} where nobody knows them.
     """
-    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
-    for summary in summaries:
-        teacher = summary["teacher"] or {}
-        for student in summary["students"]:
-            groups.setdefault((summary["config"], teacher.get("digest", ""), student), []).append(summary)
-    rows = [_row(student, runs, split) for (_, _, student), runs in groups.items()]
+
+    summary: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+def compare(runs: Iterable[Told], split: str) -> dict[str, Any]:
+    """split: whose top-1 counts, e.g. "test".
+
+    Returns {"schema", "split", "rows"}: a row for each config, teacher, settings and student in the order in which they
+    come, named after the config and the settings that rows of one config differ in, with the seeds that were run, their
+    top-1 in [0, 1] at the last and at the best evaluation (None where the split was not measured), and the means over
+    them of what a run took: teacher_queries, flops, wall_seconds, images_per_second, and mfu and peak_memory_bytes
+    where the runs know them.
+    """
+    groups: dict[tuple[str, ...], list[Told]] = {}
+    for run in runs:
+        teacher = run.summary["teacher"] or {}
+        own = repr(sorted(run.settings.items()))
+        for student in run.summary["students"]:
+            groups.setdefault((run.summary["config"], teacher.get("digest", ""), own, student), []).append(run)
+    firsts = [group[0] for group in groups.values()]
+    rows = [
+        _row(_named(group[0], firsts), student, [run.summary for run in group], split)
+        for (*_, student), group in groups.items()
+    ]
     return {"schema": SCHEMA, "split": split, "rows": rows}
+
+
+def _named(run: Told, others: Iterable[Told]) -> str:
+    """Its config, with the settings in which others of that name differ from each other."""
+    name = run.summary["config"]
+    alike = [other.settings for other in others if other.summary["config"] == name]
+    told = (key for key in run.settings if len({repr(settings.get(key)) for settings in alike}) > 1)
+    return ", ".join([name, *(f"{key}={run.settings[key]!r}" for key in told)])
 
 
 TAKEN = ("teacher_queries", "flops", "wall_seconds", "images_per_second", "mfu", "peak_memory_bytes")
 
 
-def _row(student: str, runs: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
+def _row(name: str, student: str, runs: Sequence[Mapping[str, Any]], split: str) -> dict[str, Any]:
     first = runs[0]
     teacher = first["teacher"] or {}
     return {
-        "config": first["config"],
+        "config": name,
         "teacher": teacher.get("arch"),
         "teacher_top1": teacher.get("top1", {}).get(split),
         "student": student,

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flax.traverse_util import flatten_dict
+
 from akd_jax import files
 from akd_jax.config import Config
 from akd_jax.config_dict import differences, from_dict, to_dict
@@ -47,6 +49,7 @@ FREE_TO_CHANGE = (
     "mesh.",  # sums over a batch round differently, and are the same sums
 )
 EPOCHS = "schedule.epochs"
+OF_SEEDS = ("seed", "num_seeds", "sweep")
 GIVEN = {
     TEACHER: "the teacher's digest",
     LESSONS: "the training images' digest",
@@ -102,9 +105,23 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
 
 
+def recipe(directory: Path) -> dict[str, Any]:
+    """Full key -> value of the settings of the run there that decide its numbers, but for its seed; {} if it has none
+    written down. Raises InputError for settings that cannot be read.
+    """
+    if not (directory / CONFIG).exists():
+        return {}
+    settings = flatten_dict(to_dict(from_dict(files.read_json(directory / CONFIG))), sep=".")
+    return {key: value for key, value in settings.items() if key not in OF_SEEDS and not _leaves_numbers(key)}
+
+
 def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:
     if key == EPOCHS:  # rates that are not constant are stretched over all epochs, those that are played among them
         return new > old and set(rates) == {"constant"}
+    return _leaves_numbers(key)
+
+
+def _leaves_numbers(key: str) -> bool:
     return any(key.startswith(free) if free.endswith(".") else key == free for free in FREE_TO_CHANGE)
 
 

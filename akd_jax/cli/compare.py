@@ -7,6 +7,7 @@ from pathlib import Path
 
 from akd_jax import comparison, files, workdir
 from akd_jax.cli.exits import Parser, ending
+from akd_jax.comparison import Told
 from akd_jax.errors import InputError
 
 TABLE, FIGURES = "report.md", "report.json"
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(description="Puts runs side by side; those of one config with several seeds are one row.")
+    parser = Parser(description="Puts runs side by side; those that differ in nothing but the seed are one row.")
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="a run, a sweep, or a directory that has some"
     )
@@ -34,7 +35,7 @@ def _compare(arguments: list[str]) -> None:
     runs = list(_found(flags.runs))
     if flags.out and len({name for name, _ in runs}) < len(runs):
         raise InputError("--out keeps every run under its name, and two have the same: rename one")
-    compared = comparison.compare((files.read_json(run / workdir.SUMMARY) for _, run in runs), flags.split)
+    compared = comparison.compare((_told(run) for _, run in runs), flags.split)
     table = comparison.markdown(compared)
     print(table, end="")
     if flags.out:
@@ -48,6 +49,10 @@ def _compare(arguments: list[str]) -> None:
                 if (run / file).exists():
                     shutil.copyfile(run / file, kept / file)
         print(f"written: {flags.out}")
+
+
+def _told(run: Path) -> Told:
+    return Told(files.read_json(run / workdir.SUMMARY), workdir.recipe(run))
 
 
 def _found(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
