@@ -2,7 +2,7 @@
 
 python scripts/train.py --config configs/baseline.py:scratch       CIFAR-100, ResNet-18, from the labels alone
 python scripts/train.py --config configs/baseline.py:distilled     and from a ResNet-34
-    100 epochs, for a GPU; the teacher is configs/teacher.py's. Not yet run.
+    100 epochs, for a GPU; the teacher is configs/teacher.py's, of the repository. Not yet run.
 
 python scripts/train.py --config configs/baseline.py:resnet20_scratch       CIFAR-100, ResNet-20, for a CPU
 python scripts/train.py --config configs/baseline.py:resnet20_distilled
@@ -27,7 +27,7 @@ TEACHERS = runpy.run_path(str(Path(__file__).with_name("teacher.py")))["VARIANTS
 """Students are trained as teachers are."""
 
 TRAINED = Path(__file__).parents[1] / "results" / "teachers"
-PATHS = {name: str(TRAINED / f"{name}.pth") for name in ("resnet20", "coarse16")}
+PATHS = {name: str(TRAINED / f"{name}.pth") for name in ("resnet34", "resnet20", "coarse16")}
 """Teachers that are in the repository."""
 
 
