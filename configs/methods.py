@@ -117,19 +117,19 @@ COARSE16 = cifar(
     image_size=16,
     classes=20,
     crop=2,
-    # 1.2e14 operations, as configs/dfad.py:coarse16.
+    # 1.2e14 operations, as configs/dfad.py:coarse16; of those with a bank, in rounds as long as on the digits.
     lengths={
         "akd": Length(40, 29),
         "dfad": Length(40, 75),
         "zskt": Length(40, 59),
         "dafl": Length(40, 250),
         "dfq": Length(40, 42),
-        "fast": Length(220, 105),
-        "best": Length(220, 105),
-        "nayer": Length(200, 107),
-        "deepinversion": Length(220, 91),
-        "cmi": Length(220, 105),
-        "spaceship": Length(220, 64),
+        "fast": Length(740, 25),
+        "best": Length(740, 25),
+        "nayer": Length(580, 25),
+        "deepinversion": Length(530, 25),
+        "cmi": Length(680, 25),
+        "spaceship": Length(520, 25),
     },
 )
 RESNET20 = cifar(
@@ -147,12 +147,12 @@ RESNET20 = cifar(
         "zskt": Length(10, 59),
         "dafl": Length(10, 250),
         "dfq": Length(10, 42),
-        "fast": Length(50, 116),
-        "best": Length(50, 116),
-        "nayer": Length(50, 107),
-        "deepinversion": Length(50, 102),
-        "cmi": Length(50, 117),
-        "spaceship": Length(50, 71),
+        "fast": Length(185, 25),
+        "best": Length(185, 25),
+        "nayer": Length(145, 25),
+        "deepinversion": Length(132, 25),
+        "cmi": Length(170, 25),
+        "spaceship": Length(130, 25),
     },
 )
 GROUNDS = {"digits": DIGITS, "coarse16": COARSE16, "resnet20": RESNET20}
