@@ -9,8 +9,8 @@ SCHEMA = 1
 
 
 class Told(NamedTuple):
-    """What a run says of itself. summary: of summary.json. settings: full key -> value, of those that decide its
-    numbers beside the seed; {} where nobody knows them.
+    """What a run says of itself. summary: of summary.json. settings: full key -> value, of those that decide what
+    it comes to beside the seed; {} where nobody knows them.
     """
 
     summary: Mapping[str, Any]
@@ -32,18 +32,16 @@ def compare(runs: Iterable[Told], split: str) -> dict[str, Any]:
         own = repr(sorted(run.settings.items()))
         for student in run.summary["students"]:
             groups.setdefault((run.summary["config"], teacher.get("digest", ""), own, student), []).append(run)
-    firsts = [group[0] for group in groups.values()]
-    rows = [
-        _row(_named(group[0], firsts), student, [run.summary for run in group], split)
-        for (*_, student), group in groups.items()
-    ]
+    rows = []
+    for (config, *_, student), group in groups.items():
+        alike = [of[0].settings for key, of in groups.items() if (key[0], key[-1]) == (config, student)]
+        rows.append(_row(_named(group[0], alike), student, [run.summary for run in group], split))
     return {"schema": SCHEMA, "split": split, "rows": rows}
 
 
-def _named(run: Told, others: Iterable[Told]) -> str:
-    """Its config, with the settings in which others of that name differ from each other."""
-    name = run.summary["config"]
-    alike = [other.settings for other in others if other.summary["config"] == name]
+def _named(run: Told, alike: Iterable[Mapping[str, Any]]) -> str:
+    """Its config, with the settings in which these differ from each other, where they are known."""
+    name, alike = run.summary["config"], [settings for settings in alike if settings]
     told = (key for key in run.settings if len({repr(settings.get(key)) for settings in alike}) > 1)
     return ", ".join([name, *(f"{key}={run.settings[key]!r}" for key in told)])
 

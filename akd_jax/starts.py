@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from akd_jax import teacher_files
 from akd_jax.config import Config
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, warn
 from akd_jax.experiment import Experiment
 from akd_jax.facts import Facts
 from akd_jax.inheritance import inherited
@@ -30,7 +30,7 @@ def heirs(config: Config) -> list[str]:
 
 
 def _inherit(config: Config, facts: Facts, experiment: Experiment) -> dict[str, Variables]:
-    """What students have in common with the teacher. Raises InputError where that is all, or nothing of any student."""
+    """What students have in common with the teacher. Warns where that is nothing; raises InputError where it is all."""
     if heirs(config) and not facts.teacher:
         raise InputError("inherit=True: there is no teacher; give teacher.path")
     size = config.image_size
@@ -42,8 +42,8 @@ def _inherit(config: Config, facts: Facts, experiment: Experiment) -> dict[str, 
         own = jax.eval_shape(experiment.students[name].init, jax.random.key(0), images)
         if jax.tree.leaves(common := inherited(own, facts.variables)):
             found[name] = common
-    if heirs(config) and not found:
-        raise InputError(f"inherit=True: none of {', '.join(heirs(config))} has a layer of {facts.teacher.arch}")
+        else:
+            warn(f"inherit=True: {name} has no layer of {facts.teacher.arch}, and begins afresh")
     return found
 
 

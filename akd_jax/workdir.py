@@ -9,11 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flax.traverse_util import flatten_dict
-
 from akd_jax import files
 from akd_jax.config import Config
-from akd_jax.config_dict import differences, from_dict, to_dict
+from akd_jax.config_dict import differences, flat, from_dict, to_dict
 from akd_jax.errors import InputError, warn
 
 CONFIG, METRICS, HISTORY = "config.json", "metrics.jsonl", "history.csv"
@@ -49,7 +47,15 @@ FREE_TO_CHANGE = (
     "mesh.",  # sums over a batch round differently, and are the same sums
 )
 EPOCHS = "schedule.epochs"
-OF_SEEDS = ("seed", "num_seeds", "sweep")
+OF_MEMBERS = ("seed", "num_seeds", "sweep")  # what is told of each run beside its recipe
+OF_FIGURES = (
+    "schedule.patience",
+    "schedule.max_skipped",
+    "evaluation.splits",
+    "evaluation.every_epochs",
+    "collapse.stop",
+)
+"""Of FREE_TO_CHANGE: what decides which rounds are played, or which of them is the best, so what a run comes to."""
 GIVEN = {
     TEACHER: "the teacher's digest",
     LESSONS: "the training images' digest",
@@ -106,13 +112,20 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
 
 
 def recipe(directory: Path) -> dict[str, Any]:
-    """Full key -> value of the settings of the run there that decide its numbers, but for its seed; {} if it has none
-    written down. Raises InputError for settings that cannot be read.
+    """Full key -> value of the settings of the run there that decide what it comes to, but for its seed; {} if it has
+    none written down. Raises InputError for settings that cannot be read.
     """
     if not (directory / CONFIG).exists():
         return {}
-    settings = flatten_dict(to_dict(from_dict(files.read_json(directory / CONFIG))), sep=".")
-    return {key: value for key, value in settings.items() if key not in OF_SEEDS and not _leaves_numbers(key)}
+    try:
+        settings = flat(to_dict(from_dict(files.read_json(directory / CONFIG))))
+    except InputError as error:
+        raise InputError(f"{directory / CONFIG}: {error}") from None
+    return {
+        key: value
+        for key, value in settings.items()
+        if key in OF_FIGURES or not (key in OF_MEMBERS or _leaves_numbers(key))
+    }
 
 
 def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
 
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
     best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
-    Raises InputError where runs of one recipe are of several teachers, students or settings.
+    Raises InputError where runs of one recipe are of several teachers, students or lengths.
     """
     return {
         ground: sorted(
@@ -45,11 +45,10 @@ def _seed(summary: Path) -> tuple[str, int]:
 
 def _row(runs: Sequence[Path]) -> dict[str, Any]:
     summaries = [files.read_json(run / workdir.SUMMARY) for run in runs]
-    told = [Told(summary, workdir.recipe(run)) for summary, run in zip(summaries, runs, strict=True)]
-    row, *others = comparison.compare(told, SPLIT)["rows"]
-    if others:
+    row, *others = comparison.compare([Told(summary, {}) for summary in summaries], SPLIT)["rows"]
+    if others or len({summary["flops"] for summary in summaries if summary["finished"]}) > 1:
         raise InputError(
-            f"{runs[0].parent} has runs of several teachers, students or settings: keep those of each elsewhere"
+            f"{runs[0].parent} has runs of several teachers, students or lengths: keep those of each elsewhere"
         )
     last = [summary["students"][row["student"]]["last"][SPLIT] for summary in summaries]
     peaks = [{"top1": max(point["top1"] for point in _curve(run, SPLIT))} for run in runs]

@@ -2,7 +2,7 @@
 
 python scripts/train.py --config configs/baseline.py:scratch       CIFAR-100, ResNet-18, from the labels alone
 python scripts/train.py --config configs/baseline.py:distilled     and from a ResNet-34
-    100 epochs, for a GPU; the teacher is configs/teacher.py's, of the repository. Not yet run.
+    100 epochs, for a GPU; the teacher is the repository's, of configs/teacher.py. Not yet run.
 
 python scripts/train.py --config configs/baseline.py:resnet20_scratch       CIFAR-100, ResNet-20, for a CPU
 python scripts/train.py --config configs/baseline.py:resnet20_distilled
@@ -38,7 +38,7 @@ def scratch(name: str, like: str, student: str) -> dict[str, Any]:
 def distilled(name: str, like: str, student: str) -> dict[str, Any]:
     """Hinton et al. 2015: nine tenths of the loss from the teacher at temperature 4."""
     values = TEACHERS[like]() | {"name": name}
-    values["teacher"] |= {"path": PATHS.get(like, f"teacher/{like}"), "arch": values["students"][0]}
+    values["teacher"] |= {"path": PATHS[like], "arch": values["students"][0]}
     values["supervised"] |= {"distillation": 0.9, "temperature": 4.0}
     return values | {"students": (student,)}
 

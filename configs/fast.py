@@ -86,8 +86,8 @@ def _released(
 
 
 def resnet20() -> dict[str, Any]:
-    """`five` in smaller batches, with half the generator's width and 25 student steps to a synthesis: those of
-    configs/methods.py:digits_fast. The validation part is that of the teacher.
+    """Five steps for a batch, at the rate of ten, in batches of 64, with half the generator's width and 25 student
+    steps to a synthesis, as configs/methods.py:digits_fast. The validation part is that of the teacher.
     """
     values = _resnet("fast:resnet20", steps=5, generator_rate=2e-3, latents_rate=0.01)
     values["teacher"] |= {"path": str(TRAINED / "resnet20.pth"), "arch": "resnet20"}

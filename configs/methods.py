@@ -117,7 +117,7 @@ COARSE16 = cifar(
     image_size=16,
     classes=20,
     crop=2,
-    # 1.2e14 operations, as configs/dfad.py:coarse16; of those with a bank, in rounds as long as on the digits.
+    # 1.2e14 operations, as configs/dfad.py:coarse16; of those with a bank, in rounds of 25 student steps.
     lengths={
         "akd": Length(40, 29),
         "dfad": Length(40, 75),

@@ -5,13 +5,13 @@
 #
 # A call plays for PIECE seconds at most and exits 75 where there is more to do, and the same call goes on; 0 when DIR/report is
 # written; anything else is an error of the command that it ran last. From the environment:
-#   PIECE=520                      seconds of a call, and then those that a run takes to save, 30 at most
+#   PIECE=520                      seconds of a call, and then those that a run takes to save, 120 at most
 #   DATA_DIR=DIR/data              where the images are, or are prepared
 #   ARCHIVE=                       CIFAR-100's official archive, where nothing can be downloaded
 #   CHECKPOINT=                    a PyTorch teacher to convert, with its MEAN and STD, instead of training one
 #   TEACHER=teacher:resnet34       the config of the teacher that is trained
 #   STUDENTS='resnet18_8x resnet18_8x_small'
-#   METHODS='dfad akd'             configs; dfad plays once for each student, akd with both in turn, as the seed does
+#   METHODS='dfad best akd'        configs; they play once for each student, akd with both in turn, as the seed does
 #   FLAGS=--config.dtype=bfloat16  for every run; TEACHER_FLAGS and STUDENT_FLAGS for the one and the others
 set -euo pipefail
 directory=${1:?usage: full_run.sh DIR}
@@ -60,7 +60,7 @@ distil() {
 }
 
 read -ra students <<<"${STUDENTS:-resnet18_8x resnet18_8x_small}"
-for method in ${METHODS-dfad akd}; do
+for method in ${METHODS-dfad best akd}; do
   if [ "$method" = akd ]; then
     distil akd akd --config.students="($(printf "'%s'," "${students[@]}"))"
   else
@@ -70,4 +70,4 @@ for method in ${METHODS-dfad akd}; do
   fi
 done
 
-stage report python "$scripts/compare.py" "$directory/runs" --out "$directory/report"
+python "$scripts/compare.py" "$directory/runs" --out "$directory/report"  # whatever was there before

@@ -70,7 +70,7 @@ def test_every_recipe_has_a_length_on_every_ground():
     assert all(ground.lengths.keys() == recipes.RECIPES.keys() for ground in recipes.GROUNDS.values())
 
 
-def run(directory, ground, recipe, seed, top1, *, finished=True, teacher="sha256:1", student="small"):
+def run(directory, ground, recipe, seed, top1, *, finished=True, teacher="sha256:1", student="small", flops=1e12):
     """What is kept of one: its test top-1 rises to the best, then falls to the last."""
     best, last = top1
     place = directory / ground / recipe / f"seed_{seed}"
@@ -80,7 +80,7 @@ def run(directory, ground, recipe, seed, top1, *, finished=True, teacher="sha256
     summary = {
         "config": f"methods:{ground}_{recipe}", "seed": seed, "finished": finished, "students": {student: played},
         "teacher": {"arch": "resnet20", "digest": teacher, "top1": {"test": 0.8}}, "teacher_queries": 2000,
-        "flops": 10**12, "wall_seconds": 90.0, "images_per_second": 20.0, "device": "1 x cpu (cpu)",
+        "flops": flops, "wall_seconds": 90.0, "images_per_second": 20.0, "device": "1 x cpu (cpu)",
     }  # fmt: skip
     (place / "summary.json").write_text(json.dumps(summary))
     with (place / "history.csv").open("w", newline="") as file:
@@ -113,6 +113,13 @@ def test_seeds_of_another_teacher_are_not_put_beside(tmp_path):
     run(tmp_path, "digits", "akd", 0, (0.75, 0.5))
     run(tmp_path, "digits", "akd", 1, (0.75, 0.5), teacher="sha256:2")
     with pytest.raises(InputError, match="akd has runs of several teachers"):
+        contest.compared(tmp_path)
+
+
+def test_seeds_of_another_length_are_not_put_beside(tmp_path):
+    run(tmp_path, "digits", "akd", 0, (0.75, 0.5))
+    run(tmp_path, "digits", "akd", 1, (0.75, 0.5), flops=2e12)
+    with pytest.raises(InputError, match="akd has runs of several teachers, students or lengths"):
         contest.compared(tmp_path)
 
 

@@ -66,6 +66,17 @@ def test_rows_of_one_config_are_named_after_the_settings_in_which_they_differ():
     ]
 
 
+def test_students_and_runs_that_do_not_tell_their_settings_name_no_row():
+    """As a method that was played once for each of two students."""
+    first, second = (Told(summary(0, 0.5), {"students": [name]}) for name in ("small", "tiny"))
+    tiny = {"tiny": second.summary["students"]["small"]}
+    second = second._replace(summary=second.summary | {"students": tiny})
+    rows = comparison.compare([first, second, Told(summary(0, 0.5), {})], "test")["rows"]
+    assert [(row["config"], row["student"]) for row in rows] == [
+        ("akd:digits", "small"), ("akd:digits", "tiny"), ("akd:digits", "small")
+    ]  # fmt: skip
+
+
 def test_the_table():
     runs = [summary(0, 0.5, mfu=0.251, peak_memory_bytes=3 * 2**30), summary(1, 0.7, finished=False)]
     lines = comparison.markdown(compared(*runs)).splitlines()
@@ -108,7 +119,7 @@ def test_sweeps_are_found_and_kept_apart(tmp_path, capsys):
 
 
 def test_settings_of_runs_are_read(tmp_path, capsys):
-    """Those that decide the numbers, as `--force` would be needed to change them."""
+    """Those that decide what a run comes to."""
     for name, seed, changed in (("a", 0, {}), ("b", 1, {"samples": 4}), ("c", 0, {"inherit": True})):
         (tmp_path / name).mkdir()
         (tmp_path / name / "summary.json").write_text(json.dumps(summary(seed, 0.5)))

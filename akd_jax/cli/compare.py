@@ -24,7 +24,9 @@ def _parser() -> Parser:
         "runs", type=Path, nargs="+", metavar="RUN", help="a run, a sweep, or a directory that has some"
     )
     parser.add_argument("--split", default="test", help="whose top-1 is told, default: %(default)s")
-    parser.add_argument("--out", type=Path, help=f"directory for {TABLE}, {FIGURES} and every run's curves and summary")
+    parser.add_argument(
+        "--out", type=Path, help=f"directory for {TABLE}, {FIGURES} and every run's curves, summary and settings"
+    )
     return parser
 
 
@@ -45,7 +47,7 @@ def _compare(arguments: list[str]) -> None:
         for name, run in runs:
             kept = flags.out / name
             kept.mkdir(parents=True, exist_ok=True)
-            for file in (workdir.SUMMARY, workdir.CURVES):
+            for file in (workdir.SUMMARY, workdir.CONFIG, workdir.CURVES):
                 if (run / file).exists():
                     shutil.copyfile(run / file, kept / file)
         print(f"written: {flags.out}")

@@ -182,6 +182,15 @@ def test_students_begin_with_layers_of_their_teacher(tmp_path, capsys):
     assert not np.array_equal(one, other) and not np.array_equal(one, teacher.params["fc"]["kernel"])
 
 
+def test_a_student_that_shares_no_layer_begins_afresh(tmp_path, capsys):
+    """And it is said: half as wide as its teacher it can inherit nothing."""
+    flags = ("--config=akd:digits", "--config.students=resnet10_8x_w4", "--config.inherit=true", "--dry_run")
+    assert status(train, *flags, "--workdir", tmp_path / "run") == 0
+    said = capsys.readouterr()
+    assert "warning: inherit=True: resnet10_8x_w4 has no layer of resnet18_8x_w8, and begins afresh" in said.err
+    assert "begin as" not in said.out
+
+
 def test_a_student_begins_with_given_weights_also_after_a_kill_in_the_first_save(tmp_path, monkeypatch):
     def killed(*_):
         (tmp_path / "checkpoints" / "0.orbax-checkpoint-tmp").mkdir()
