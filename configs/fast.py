@@ -8,7 +8,8 @@ python scripts/train.py --config configs/fast.py:wrn     WRN-40-2 -> WRN-16-1, t
     epoch on test: 74.34, 72.82, 69.76 and 54.02 %, with teachers of 78.05 % and 75.83 %.
 
 python scripts/train.py --config configs/fast.py:resnet20  CIFAR-100, ResNet-20 -> ResNet-20
-    At the size of a CPU, from the teacher that is in the repository. Not yet run to the end.
+    At the size of a CPU, from the teacher that is in the repository, of 63.40 %. Seed 0, an hour on two cores, half of
+    it beside other work: test top-1 at the last round 40.15 % (results/cifar100_resnet20/fast.json).
 """
 
 from pathlib import Path
