@@ -23,9 +23,7 @@ SWEEP = "sweep.json"  # in the directory of a sweep, which has one of a run for 
 KEEP = 2  # checkpoints: the newest, and one to fall back to
 RUNS = Path("runs")
 
-# What a resumed run may change without --force: it leaves the numbers of the rounds to come as they were.
-# A name that ends in a dot stands for a whole group.
-FREE_TO_CHANGE = (
+UNSEEN = (
     "name",
     "teacher.path",
     "samples",
@@ -34,28 +32,26 @@ FREE_TO_CHANGE = (
     "debug_nans",
     "profile_dispatches",
     "schedule.rounds_per_dispatch",
-    "schedule.patience",
     "schedule.save_minutes",
-    "schedule.max_skipped",
     "evaluation.data_dir",
-    "evaluation.splits",
     "evaluation.final_splits",
-    "evaluation.every_epochs",
     "evaluation.batch_size",
-    "collapse.",
     "compilation.cache",
     "mesh.",  # sums over a batch round differently, and are the same sums
 )
-EPOCHS = "schedule.epochs"
-OF_MEMBERS = ("seed", "num_seeds", "sweep")  # what is told of each run beside its recipe
+"""What has no part in what a run comes to. A name that ends in a dot stands for a whole group."""
 OF_FIGURES = (
     "schedule.patience",
     "schedule.max_skipped",
     "evaluation.splits",
     "evaluation.every_epochs",
-    "collapse.stop",
+    "collapse.",
 )
-"""Of FREE_TO_CHANGE: what decides which rounds are played, or which of them is the best, so what a run comes to."""
+"""What decides which rounds are played, or which of them is the best, and leaves each as it is."""
+FREE_TO_CHANGE = (*UNSEEN, *OF_FIGURES)
+"""What a resumed run may change without --force: it leaves the numbers of the rounds to come as they were."""
+EPOCHS = "schedule.epochs"
+OF_MEMBERS = ("seed", "num_seeds", "sweep")  # what is told of each run beside its recipe
 GIVEN = {
     TEACHER: "the teacher's digest",
     LESSONS: "the training images' digest",
@@ -121,21 +117,17 @@ def recipe(directory: Path) -> dict[str, Any]:
         settings = flat(to_dict(from_dict(files.read_json(directory / CONFIG))))
     except InputError as error:
         raise InputError(f"{directory / CONFIG}: {error}") from None
-    return {
-        key: value
-        for key, value in settings.items()
-        if key in OF_FIGURES or not (key in OF_MEMBERS or _leaves_numbers(key))
-    }
+    return {key: value for key, value in settings.items() if not _among(key, (*UNSEEN, *OF_MEMBERS))}
 
 
 def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:
     if key == EPOCHS:  # rates that are not constant are stretched over all epochs, those that are played among them
         return new > old and set(rates) == {"constant"}
-    return _leaves_numbers(key)
+    return _among(key, FREE_TO_CHANGE)
 
 
-def _leaves_numbers(key: str) -> bool:
-    return any(key.startswith(free) if free.endswith(".") else key == free for free in FREE_TO_CHANGE)
+def _among(key: str, names: Sequence[str]) -> bool:
+    return any(key.startswith(name) if name.endswith(".") else key == name for name in names)
 
 
 def check_unused(directory: Path) -> None:
