@@ -75,8 +75,9 @@ MODELS: dict[str, Model] = {
     "resnet18_8x_w8": _resnet(_RESNET18, (8, 16, 32, 64)),
     "resnet10_8x_w8": _resnet(_RESNET10, (8, 16, 32, 64)),
     "resnet10_8x_w4": _resnet(_RESNET10, (4, 8, 16, 32)),
-    **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (20, 32, 44, 56, 110)},
-    **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (20, 32, 44, 56, 110)},
+    # The two shallowest are students of the others; He et al. begin with 20.
+    **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (8, 14, 20, 32, 44, 56, 110)},
+    **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (8, 14, 20, 32, 44, 56, 110)},
     **{f"wrn{depth}_{widening}": _wide_resnet(depth, widening) for depth in (16, 40) for widening in (1, 2)},
     "vgg11_bn": _vgg(1, 1, 2, 2, 2),
     "vgg16_bn": _vgg(2, 2, 3, 3, 3),
