@@ -19,7 +19,8 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
 
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
     best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
-    Raises InputError where runs of one recipe are of several teachers, students or lengths.
+    Raises InputError where runs of one recipe are of several teachers, students or lengths, and where one was not
+    measured on the split "test".
     """
     return {
         ground: sorted(
@@ -50,7 +51,9 @@ def _row(runs: Sequence[Path]) -> dict[str, Any]:
         raise InputError(
             f"{runs[0].parent} has runs of several teachers, students or lengths: keep those of each elsewhere"
         )
-    last = [summary["students"][row["student"]]["last"][SPLIT] for summary in summaries]
+    last = [summary["students"][row["student"]]["last"].get(SPLIT) for summary in summaries]
+    if None in last:
+        raise InputError(f"{runs[last.index(None)]}: not measured on {SPLIT}; name that in --config.evaluation.splits")
     peaks = [{"top1": max(point["top1"] for point in _curve(run, SPLIT))} for run in runs]
     return row | {
         "best_on_test": spread.of_top1(peaks),

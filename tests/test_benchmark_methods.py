@@ -123,6 +123,16 @@ def test_seeds_of_another_length_are_not_put_beside(tmp_path):
         contest.compared(tmp_path)
 
 
+def test_runs_that_were_not_measured_on_test_are_told(tmp_path):
+    run(tmp_path, "digits", "akd", 3, (0.75, 0.5))
+    path = tmp_path / "digits" / "akd" / "seed_3" / "summary.json"
+    summary = json.loads(path.read_text())
+    del summary["students"]["small"]["last"]["test"]
+    path.write_text(json.dumps(summary))
+    with pytest.raises(InputError, match="seed_3: not measured on test"):
+        contest.compared(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [

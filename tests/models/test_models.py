@@ -15,7 +15,15 @@ SEED_SIZES = {
     "resnet18_8x": 11_220_132,
     "resnet18_8x_small": 2_820_740,
 }
-HE_SIZES = {"resnet8": 75_290, "resnet14": 172_506, "resnet20": 269_722, "resnet32": 464_154, "resnet44": 658_586, "resnet56": 853_018, "resnet110": 1_727_962}
+HE_SIZES = {
+    "resnet8": 75_290,
+    "resnet14": 172_506,
+    "resnet20": 269_722,
+    "resnet32": 464_154,
+    "resnet44": 658_586,
+    "resnet56": 853_018,
+    "resnet110": 1_727_962,
+}
 IMAGES = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
 
 
