@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Collection
 
 from tqdm import tqdm
 
@@ -40,6 +41,12 @@ class SavedStateError(RuntimeError):
 
 class ExportError(RuntimeError):
     """What was exported is not what was meant: exit status 1, nothing written."""
+
+
+def check_name(key: str, name: str, table: Collection[str]) -> None:
+    """Raises InputError for the setting `key` whose value, a name, is not in the table."""
+    if name not in table:
+        raise InputError(f"{key}={name!r}: unknown; give one of {', '.join(table)}")
 
 
 def warn(message: str) -> None:

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 
 from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import Config
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, check_name
 from akd_jax.families import arguments, family_of
-from akd_jax.families.family import Scene, check_name
+from akd_jax.families.family import Scene
 from akd_jax.methods import METHODS
 from akd_jax.models import GENERATORS, MODELS, make_classifier, pixels
 from akd_jax.models.folding import Fold, fold_batch_norms

@@ -8,9 +8,9 @@ import jax
 
 from akd_jax import told_optimizers
 from akd_jax.config import Config
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, check_name
 from akd_jax.families import banks, fresh, labelled
-from akd_jax.families.family import Family, Scene, check_name
+from akd_jax.families.family import Family, Scene
 from akd_jax.methods import METHODS
 from akd_jax.methods.adversarial import adversarial
 from akd_jax.methods.cmi import cmi

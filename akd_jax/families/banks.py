@@ -8,8 +8,8 @@ import jax
 from akd_jax import embeddings, optimizers, told_optimizers
 from akd_jax.augmentation import MIXES, augment_normalised, mirrored, zoomed
 from akd_jax.config import Config
-from akd_jax.errors import InputError
-from akd_jax.families.family import Scene, check_name, counts
+from akd_jax.errors import InputError, check_name
+from akd_jax.families.family import Scene, counts
 from akd_jax.methods.synthesis import Weights
 from akd_jax.models import GENERATORS, class_rows
 from akd_jax.models.projection import projection

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from akd_jax.config import Config
-from akd_jax.errors import InputError
 from akd_jax.task import Task
 from akd_jax.types import Array
 
@@ -43,12 +42,6 @@ class Family(NamedTuple):
     compares_maps: bool = False
     keeps: bool = False
     inverts: bool = False
-
-
-def check_name(key: str, name: str, table: Any) -> None:
-    """Raises InputError for a name that is not in the table."""
-    if name not in table:
-        raise InputError(f"{key}={name!r}: unknown; give one of {', '.join(table)}")
 
 
 def counts(weight: float | Array) -> bool:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from akd_jax.config import Config
-from akd_jax.errors import InputError
-from akd_jax.families.family import Scene, check_name, counts
+from akd_jax.errors import InputError, check_name
+from akd_jax.families.family import Scene, counts
 from akd_jax.methods import BATCH_STATS
 from akd_jax.objectives import OBJECTIVES, diversity_loss
 
