@@ -1,6 +1,7 @@
 """What methods came to on each ground: tables, and top-1 against what was spent."""
 
 import csv
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from akd_jax.comparison import Told
 from akd_jax.errors import InputError
 
 SPLIT = "test"
-AGAINST = {"teacher_queries": ("images shown to the teacher", 1), "wall_seconds": ("minutes", 60)}
+AGAINST = {"teacher_queries": ("thousands of images shown to the teacher", 1000), "wall_seconds": ("minutes", 60)}
 """What a curve is drawn against -> its name, and its unit."""
 
 
@@ -97,10 +98,18 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def draw(results: Path, path: Path) -> None:
-    """A line of panels a ground: every recipe's test top-1, mean and range of its seeds, against what was spent."""
+    """A line of panels a ground: every recipe's test top-1, mean and range of its seeds, against what was spent.
+
+    A recipe has one colour on all grounds.
+    """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     found = _found(results)
+    names = sorted({recipe for recipes in found.values() for recipe in recipes})
+    strong_and_pale = colormaps["tab20"].colors  # in turn
+    colours = dict(zip(names, itertools.cycle(strong_and_pale[::2] + strong_and_pale[1::2]), strict=False))
     figure = Figure(figsize=(5 * len(AGAINST), 3.2 * len(found)), layout="constrained")
     for axes, (ground, recipes) in zip(
         figure.subplots(len(found), len(AGAINST), squeeze=False), found.items(), strict=True
@@ -110,11 +119,12 @@ def draw(results: Path, path: Path) -> None:
                 evaluations = list(zip(*(_curve(run, SPLIT) for run in runs), strict=False))
                 spent = [spread.mean([point[key] / unit for point in each]) for each in evaluations]
                 top1 = [[100 * point["top1"] for point in each] for each in evaluations]
-                (line,) = axis.plot(spent, [spread.mean(each) for each in top1], label=recipe, linewidth=1.2)
+                axis.plot(spent, [spread.mean(each) for each in top1], color=colours[recipe], linewidth=1.2)
                 low, high = [min(each) for each in top1], [max(each) for each in top1]
-                axis.fill_between(spent, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+                axis.fill_between(spent, low, high, color=colours[recipe], alpha=0.15, linewidth=0)
             axis.set_xlabel(name)
             axis.set_title(ground)
         axes[0].set_ylabel(f"{SPLIT} top-1, %")
-    figure.axes[0].legend(fontsize="small")
+    lines = [Line2D([], [], color=colour) for colour in colours.values()]
+    figure.legend(lines, names, loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=110)
