@@ -144,7 +144,7 @@ RESNET20 = cifar(
     image_size=32,
     classes=10,
     crop=4,
-    # 1.2e14 operations: a quarter of the images.
+    # 1.2e14 operations; of those with a bank, in rounds of 25 student steps.
     lengths={
         "akd": Length(10, 29),
         "dfad": Length(10, 75),

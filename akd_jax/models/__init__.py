@@ -63,6 +63,8 @@ def _vgg(*stage_sizes: int) -> Model:
 
 
 _RESNET10, _RESNET18, _RESNET34 = (1, 1, 1, 1), (2, 2, 2, 2), (3, 4, 6, 3)
+# He et al. begin with 20; the two shallower ones are students of the others.
+_HE_DEPTHS = (8, 14, 20, 32, 44, 56, 110)
 
 MODELS: dict[str, Model] = {
     # torchvision's, which the seed feeds with images enlarged to 224.
@@ -75,9 +77,8 @@ MODELS: dict[str, Model] = {
     "resnet18_8x_w8": _resnet(_RESNET18, (8, 16, 32, 64)),
     "resnet10_8x_w8": _resnet(_RESNET10, (8, 16, 32, 64)),
     "resnet10_8x_w4": _resnet(_RESNET10, (4, 8, 16, 32)),
-    # The two shallowest are students of the others; He et al. begin with 20.
-    **{f"resnet{depth}": _he_resnet(depth, "A") for depth in (8, 14, 20, 32, 44, 56, 110)},
-    **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in (8, 14, 20, 32, 44, 56, 110)},
+    **{f"resnet{depth}": _he_resnet(depth, "A") for depth in _HE_DEPTHS},
+    **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in _HE_DEPTHS},
     **{f"wrn{depth}_{widening}": _wide_resnet(depth, widening) for depth in (16, 40) for widening in (1, 2)},
     "vgg11_bn": _vgg(1, 1, 2, 2, 2),
     "vgg16_bn": _vgg(2, 2, 3, 3, 3),
