@@ -10,7 +10,6 @@ from akd_jax import comparison, files, spread, workdir
 from akd_jax.comparison import Told
 from akd_jax.errors import InputError
 
-SPLIT = "test"
 AGAINST = {"teacher_queries": ("thousands of images shown to the teacher", 1000), "wall_seconds": ("minutes", 60)}
 """What a curve is drawn against -> its name, and its unit."""
 
@@ -21,7 +20,7 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
     best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
     Raises InputError where runs of one recipe are of several teachers, students or lengths, and where one was not
-    measured on the split "test".
+    measured on test images.
     """
     return {
         ground: sorted(
@@ -47,19 +46,33 @@ def _seed(summary: Path) -> tuple[str, int]:
 
 def _row(runs: Sequence[Path]) -> dict[str, Any]:
     summaries = [files.read_json(run / workdir.SUMMARY) for run in runs]
-    row, *others = comparison.compare([Told(summary, {}) for summary in summaries], SPLIT)["rows"]
+    split = _told_of(runs[0])
+    row, *others = comparison.compare([Told(summary, {}) for summary in summaries], split)["rows"]
     if others or len({summary["flops"] for summary in summaries if summary["finished"]}) > 1:
         raise InputError(
             f"{runs[0].parent} has runs of several teachers, students or lengths: keep those of each elsewhere"
         )
-    last = [summary["students"][row["student"]]["last"].get(SPLIT) for summary in summaries]
+    last = [summary["students"][row["student"]]["last"].get(split) for summary in summaries]
     if None in last:
-        raise InputError(f"{runs[last.index(None)]}: not measured on {SPLIT}; name that in --config.evaluation.splits")
-    peaks = [{"top1": max(point["top1"] for point in _curve(run, SPLIT))} for run in runs]
+        raise _not_measured(runs[last.index(None)], split)
+    peaks = [{"top1": max(point["top1"] for point in _curve(run, split))} for run in runs]
     return row | {
         "best_on_test": spread.of_top1(peaks),
         "agreement": spread.mean([measures["agreement"] for measures in last]),
     }
+
+
+def _told_of(run: Path) -> str:
+    """The split that its row is of: test, or the last part of that, where an earlier one picks the best evaluation."""
+    (student, *_) = files.read_json(run / workdir.SUMMARY)["students"].values()
+    split = next((name for name in reversed(student["last"]) if name.partition("[")[0] == "test"), None)
+    if split is None:
+        raise _not_measured(run, "test")
+    return split
+
+
+def _not_measured(run: Path, split: str) -> InputError:
+    return InputError(f"{run}: not measured on {split}; name that in --config.evaluation.splits")
 
 
 def _curve(run: Path, split: str) -> Iterator[dict[str, float]]:
@@ -116,7 +129,8 @@ def draw(results: Path, path: Path) -> None:
     ):
         for axis, (key, (name, unit)) in zip(axes, AGAINST.items(), strict=True):
             for recipe, runs in recipes.items():
-                evaluations = list(zip(*(_curve(run, SPLIT) for run in runs), strict=False))
+                split = _told_of(runs[0])
+                evaluations = list(zip(*(_curve(run, split) for run in runs), strict=False))
                 spent = [spread.mean([point[key] / unit for point in each]) for each in evaluations]
                 top1 = [[100 * point["top1"] for point in each] for each in evaluations]
                 axis.plot(spent, [spread.mean(each) for each in top1], color=colours[recipe], linewidth=1.2)
@@ -124,7 +138,7 @@ def draw(results: Path, path: Path) -> None:
                 axis.fill_between(spent, low, high, color=colours[recipe], alpha=0.15, linewidth=0)
             axis.set_xlabel(name)
             axis.set_title(ground)
-        axes[0].set_ylabel(f"{SPLIT} top-1, %")
+        axes[0].set_ylabel("test top-1, %")
     lines = [Line2D([], [], color=colour) for colour in colours.values()]
     figure.legend(lines, names, loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=110)
