@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
+
+Sample = TypeVar("Sample")
 
 QUIET = 0.12
 """Cores that others may keep busy while a sample is taken."""
@@ -35,7 +38,7 @@ def facts() -> dict[str, object]:
     }
 
 
-def quietest(sample: Callable[[], float], pid: int, *, patience: int = PATIENCE) -> tuple[float, float]:
+def quietest(sample: Callable[[], Sample], pid: int, *, patience: int = PATIENCE) -> tuple[Sample, float]:
     """(a sample, cores that others kept busy meanwhile): the first that is QUIET, or the quietest of `patience`.
 
     pid: of the process that is measured.

@@ -25,12 +25,14 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(int(threads))
+        from benchmarks.kinds import of_torch as by_kind
         from benchmarks.torch_phases import losses, phases
     else:
         from akd_jax import chips
         from benchmarks import jax_facts
         from benchmarks.jax_facts import losses
         from benchmarks.jax_phases import phases
+        from benchmarks.kinds import of_jax as by_kind
     from benchmarks.games import comparable, config_of, times
 
     config = config_of(game, **json.loads(changes))
@@ -55,6 +57,8 @@ def main() -> None:
             case "sample":
                 count = request["count"]
                 return _seconds(plays[request["phase"]], count) / count / times(config).get(request["phase"], 1)
+            case "kinds":
+                return by_kind(plays[request["phase"]])
             case "compile":
                 return jax_facts.compile_seconds(config, Path(start))
             case "flops":
