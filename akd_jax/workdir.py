@@ -11,6 +11,7 @@ from typing import Any
 
 from akd_jax import files
 from akd_jax.config import Config
+from akd_jax.config.replay import ReplayConfig
 from akd_jax.config_dict import differences, flat, from_dict, to_dict
 from akd_jax.errors import InputError, warn
 
@@ -98,12 +99,14 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
         saved_digest = files.read_json(directory / file).get("digest") if recorded else None
         if saved_digest not in (None, digest):
             changed[GIVEN[file]] = (saved_digest, digest)
-    rates = config.student_optimizer.schedule, config.generator_optimizer.schedule
-    refused = {key: values for key, values in changed.items() if not _is_free(key, *values, rates=rates)}
+    refused = {key: values for key, values in changed.items() if not _is_free(key, *values, config)}
     if refused:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in refused.items())
         if EPOCHS in refused:
-            text += f"; {EPOCHS} may be raised where both learning rates are constant, and not otherwise"
+            text += (
+                f"; {EPOCHS} may be raised where both learning rates are constant, without warmup, and no bank is "
+                "kept, and not otherwise"
+            )
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
 
 
@@ -120,10 +123,17 @@ def recipe(directory: Path) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if not _among(key, (*UNSEEN, *OF_MEMBERS))}
 
 
-def _is_free(key: str, old: Any, new: Any, *, rates: Sequence[str]) -> bool:
-    if key == EPOCHS:  # rates that are not constant are stretched over all epochs, those that are played among them
-        return new > old and set(rates) == {"constant"}
+def _is_free(key: str, old: Any, new: Any, config: Config) -> bool:
+    if key == EPOCHS:
+        return new > old and not _has_shares(config)
     return _among(key, FREE_TO_CHANGE)
+
+
+def _has_shares(config: Config) -> bool:
+    """Whether something is a share of the run: more epochs would move it in those that are played."""
+    rates = config.student_optimizer, config.generator_optimizer
+    moving = any(rate.schedule != "constant" or rate.warmup for rate in rates)
+    return moving or isinstance(getattr(config, config.method, None), ReplayConfig)
 
 
 def _among(key: str, names: Sequence[str]) -> bool:

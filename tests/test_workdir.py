@@ -1,5 +1,6 @@
 """A run's directory: names, refusals, whole files."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -13,6 +14,8 @@ from flax import traverse_util
 from akd_jax import files, workdir
 from akd_jax.config_dict import from_dict, to_dict
 from akd_jax.errors import InputError
+from akd_jax.families import FAMILIES
+from akd_jax.methods import METHODS
 
 OLD = {
     "name": "a", "seed": 0, "samples": 4, "students": ["s"],
@@ -83,7 +86,9 @@ def test_epochs_may_be_raised_where_no_rate_depends_on_them(run):
 
 
 @pytest.mark.parametrize("optimizer", ["student_optimizer", "generator_optimizer"])
-@pytest.mark.parametrize("rate", [{"schedule": "cosine"}, {"schedule": "multistep", "milestones": [0.5]}])
+@pytest.mark.parametrize(
+    "rate", [{"schedule": "cosine"}, {"schedule": "multistep", "milestones": [0.5]}, {"warmup": 0.1}]
+)
 def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, rate):
     old = OLD | {optimizer: {"learning_rate": 0.1} | rate}
     files.write_json(run / workdir.CONFIG, old)
@@ -91,6 +96,15 @@ def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, r
     with pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9; schedule\.epochs may be raised where both"):
         check(run, new)
     check(run, new, force=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_epochs_may_not_be_raised_where_a_bank_is_kept(run, method):
+    """What counts from some share of the run on would count later, in rounds that are played."""
+    files.write_json(run / workdir.CONFIG, OLD | {"method": method})
+    refused = pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9; .* and no bank is kept")
+    with refused if FAMILIES[METHODS[method]].keeps else contextlib.nullcontext():
+        check(run, OLD | {"method": method, "schedule": {"epochs": 9}})
 
 
 @pytest.mark.parametrize(
