@@ -81,7 +81,7 @@ DIGITS = Ground(
         "fast": Length(10, 25),
         "best": Length(10, 25),
         "nayer": Length(5, 48),
-        "deepinversion": Length(10, 28),
+        "deepinversion": Length(10, 36),
         "cmi": Length(10, 19),
         "spaceship": Length(10, 11),
     },
@@ -128,7 +128,7 @@ COARSE16 = cifar(
         "fast": Length(460, 25),
         "best": Length(460, 25),
         "nayer": Length(335, 25),
-        "deepinversion": Length(325, 25),
+        "deepinversion": Length(373, 25),
         "cmi": Length(400, 25),
         "spaceship": Length(314, 25),
     },
@@ -154,7 +154,7 @@ RESNET20 = cifar(
         "fast": Length(64, 25),
         "best": Length(64, 25),
         "nayer": Length(50, 25),
-        "deepinversion": Length(46, 25),
+        "deepinversion": Length(60, 25),
         "cmi": Length(59, 25),
         "spaceship": Length(45, 25),
     },
@@ -362,7 +362,7 @@ def _played(ground: str, recipe: str) -> Values:
     epochs, each = scene.lengths[recipe]
     values = scene.values | RECIPES[recipe](scene) | {"name": f"methods:{ground}_{recipe}"}
     if recipe in BANKS:
-        values["schedule"] = {"epochs": epochs, "rounds_per_epoch": 1, "filling": round(FILLING * epochs)}
+        values["schedule"] = {"epochs": epochs, "rounds_per_epoch": 1, "filling": max(1, round(FILLING * epochs))}
         values[values["method"]] |= {"student_steps": each}
     else:
         values["schedule"] = {"epochs": epochs, "rounds_per_epoch": each}

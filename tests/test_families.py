@@ -14,6 +14,8 @@ from akd_jax.errors import InputError
 from akd_jax.families import FAMILIES, arguments, draws
 from akd_jax.families.family import Scene
 from akd_jax.methods import METHODS
+from akd_jax.methods.replay import DECISIVE
+from akd_jax.objectives import jensen_shannon
 from akd_jax.types import Outputs
 
 TEACHER, STUDENT = [1.0, 0.0], [0.0, 2.0]  # they differ by 1 and by 2
@@ -133,6 +135,21 @@ def test_a_bank_holds_what_a_synthesis_makes(method, changes, made):
     with pytest.raises(InputError, match=rf"^{method}\.bank_capacity={made - 1}: must be at least {made}, the images"):
         settings_of(method, **changes)
     settings_of("akd", **changes)
+
+
+BANKS = [name for name in METHODS if FAMILIES[METHODS[name]].keeps]
+
+
+@pytest.mark.parametrize("method", BANKS)
+def test_students_do_not_look_at_a_synthesis_that_nothing_of_theirs_weighs_in(method):
+    assert settings_of(method, **{method: {"adversarial_weight": 0.0}})["raised"] is None
+    assert settings_of(method, **{method: {"adversarial_weight": 0.1}}).get("raised", DECISIVE) is not None
+
+
+def test_what_adaptive_deepinversion_raises():
+    raised = settings_of("deepinversion", deepinversion={"adversarial_weight": 1.0, "temperature": 2.0})["raised"]
+    teacher, student = (Outputs(jnp.array([logits]), None, {}) for logits in (TEACHER, STUDENT))
+    assert float(raised(teacher, student)[0]) == float(jensen_shannon(2.0)(teacher, student)[0])
 
 
 @pytest.mark.parametrize("method", ["fast", "nayer"])

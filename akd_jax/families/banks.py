@@ -13,6 +13,7 @@ from akd_jax.families.family import Scene, counts
 from akd_jax.methods.synthesis import Weights
 from akd_jax.models import GENERATORS, class_rows
 from akd_jax.models.projection import projection
+from akd_jax.objectives import jensen_shannon
 from akd_jax.pixels import from_pixels, to_pixels
 from akd_jax.types import Array
 
@@ -51,8 +52,10 @@ def nayer(config: Config, scene: Scene) -> dict[str, Any]:
 
 
 def deepinversion(config: Config, scene: Scene) -> dict[str, Any]:
+    own = dict(vars(config.deepinversion))
     return {
-        **_replay(config, "deepinversion", dict(vars(config.deepinversion)), scene, made=config.batch_size),
+        "raised": jensen_shannon(own["temperature"]),
+        **_replay(config, "deepinversion", own, scene, made=config.batch_size),
         "classes": scene.task.classes,
     }
 
@@ -71,19 +74,17 @@ def cmi(config: Config, scene: Scene) -> dict[str, Any]:
 
 
 def spaceship(config: Config, scene: Scene) -> dict[str, Any]:
-    own = dict(vars(config.spaceship))
-    raised = {} if counts(own["adversarial_weight"]) else {"raised": None}
     return {
-        **_replay(config, "spaceship", own, scene, made=config.batch_size),
+        **_replay(config, "spaceship", dict(vars(config.spaceship)), scene, made=config.batch_size),
         "classes": scene.task.classes,
         "rows": class_rows,
-        **raised,
     }
 
 
 def _replay(config: Config, group: str, own: dict[str, Any], scene: Scene, *, made: int) -> dict[str, Any]:
     """`own`, settings of this group, with functions in place of those that say how images of a bank are seen, and with
-    `Weights`, in rounds, in place of those that say what a synthesis minimises, in shares of the run.
+    `Weights`, in rounds, in place of those that say what a synthesis minimises, in shares of the run; where the
+    adversarial term weighs nothing, with none that is `raised`, so that students do not look at what is synthesised.
 
     made: images of one synthesis. Raises InputError for a bank that is too small for these, and for an unknown mix.
     """
@@ -96,6 +97,7 @@ def _replay(config: Config, group: str, own: dict[str, Any], scene: Scene, *, ma
     rounds = config.schedule.epochs * config.schedule.rounds_per_epoch * turns
     rest = dict(own)
     crop, flip, mix = (rest.pop(key) for key in ("crop", "flip", "mix"))
+    unraised = {} if counts(rest["adversarial_weight"]) else {"raised": None}
     weights = Weights(
         batch_norm=rest.pop("batch_norm_weight"),
         batch_norm_memory=rest.pop("batch_norm_memory"),
@@ -105,7 +107,9 @@ def _replay(config: Config, group: str, own: dict[str, Any], scene: Scene, *, ma
         adversarial_ramp=rest.pop("adversarial_ramp") * rounds,
     )
     task = scene.task
-    return rest | {
+    return {
+        **rest,
+        **unraised,
         "weights": weights,
         "mix": MIXES[mix],
         "augment": partial(augment_normalised, mean=task.mean, std=task.std, crop=crop, flip=flip),

@@ -13,7 +13,7 @@ from akd_jax.methods.match import Match
 from akd_jax.methods.replay import replayed
 from akd_jax.methods.synthesis import Weights, kept, loss_of, synthesise
 from akd_jax.norm import norm
-from akd_jax.objectives import jensen_shannon
+from akd_jax.objectives import Loss
 from akd_jax.priors import total_variation
 from akd_jax.sharding import as_it_is
 from akd_jax.types import AKDState, Array, Method, Network, Step, Variables
@@ -28,9 +28,9 @@ def deepinversion(
     classes: int,
     to_pixels: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
-    temperature: float,
     weights: Weights,
     total_variation_weight: float,
+    raised: Loss | None,
     generator_optimizer: Callable[[int], optax.GradientTransformation],
     split: Callable[[Array], Array] = as_it_is,
     **common: Any,
@@ -38,11 +38,10 @@ def deepinversion(
     """Rounds of `syntheses` syntheses, then student steps on images of the bank (`replayed`).
 
     A synthesis draws latents and takes `synthesis_steps` steps with them; the batch of the lowest loss goes to the
-    bank. Its loss has these weights, with random classes and with what it raises the Jensen-Shannon divergence at
-    `temperature`, and total variation as weighted. The generator, of which nothing moves, says what latents are: with
-    "pixels" they are the images themselves.
-    to_pixels, augment: as of `fast`. generator_optimizer: (steps) -> a synthesis'
-    own, fresh for each.
+    bank. Its loss has these weights, with random classes, and total variation as weighted. The generator, of which
+    nothing moves, says what latents are: with "pixels" they are the images themselves.
+    raised: as of `replayed`; Adaptive DeepInversion's is `jensen_shannon`, DeepInversion has None.
+    to_pixels, augment: as of `fast`. generator_optimizer: (steps) -> a synthesis' own, fresh for each.
     split, networks, common: as of `replayed` and `assemble`.
     """
     inner = generator_optimizer(synthesis_steps)
@@ -77,10 +76,9 @@ def deepinversion(
         filling_syntheses=filling_syntheses,
         shown=synthesis_steps * batch_size,
         renewed=None,
-        raised=jensen_shannon(temperature),
+        raised=raised,
         batch_size=batch_size,
         augment=augment,
-        temperature=temperature,
         generator_optimizer=lambda updates: optax.identity(),  # nothing outlives a synthesis
         split=split,
         **common,

@@ -10,6 +10,7 @@ import pytest
 from tiny_game import BATCH, CLASSES, SIZE, equal, make_close_game, moved_images, moves, normal, quick, weights
 
 from akd_jax.models import pixels
+from akd_jax.objectives import jensen_shannon
 from akd_jax.pixels import to_pixels
 
 STEPS, MEAN, STD, T = 2, (0.4,), (0.3,), 3.0
@@ -31,6 +32,7 @@ def on_pixels(adversarial=0.0, **settings):
         generator=pixels(SIZE, 1),
         sample_latents=partial(normal, length=SIZE * SIZE),
         generator_optimizer=adam,
+        raised=jensen_shannon(T) if adversarial else None,
         weights=weights(batch_norm=1.0, batch_norm_memory=0.0, one_hot=1.0, adversarial=adversarial),
         **settings,
     )
