@@ -117,10 +117,14 @@ def recipe(directory: Path) -> dict[str, Any]:
     if not (directory / CONFIG).exists():
         return {}
     try:
-        settings = flat(to_dict(from_dict(files.read_json(directory / CONFIG))))
+        return recipe_of(from_dict(files.read_json(directory / CONFIG)))
     except InputError as error:
         raise InputError(f"{directory / CONFIG}: {error}") from None
-    return {key: value for key, value in settings.items() if not _among(key, (*UNSEEN, *OF_MEMBERS))}
+
+
+def recipe_of(config: Config) -> dict[str, Any]:
+    """As `recipe`, of these settings."""
+    return {key: value for key, value in flat(to_dict(config)).items() if not _among(key, (*UNSEEN, *OF_MEMBERS))}
 
 
 def _is_free(key: str, old: Any, new: Any, config: Config) -> bool:

@@ -7,19 +7,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from akd_jax import files, workdir
-from akd_jax.cli.config_files import ConfigParser
+from akd_jax.cli import config_flag
 from akd_jax.cli.exits import Parser, ending
+from akd_jax.config_dict import differences
 from akd_jax.errors import InputError
 from benchmarks import contest, machine, report
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "methods.py"
 FIGURES, PICTURE = "results.json", "top1.png"
+SETTINGS = "settings.json"
+"""Among the results, in a recipe's directory: what its kept runs were played with."""
+QUICK = "--config.schedule.epochs=1"
 PAUSE = 0.5
 """Seconds between two looks at those that play."""
 
@@ -36,9 +40,14 @@ class Entry(NamedTuple):
         return f"methods:{self.ground}_{self.recipe}"
 
     @property
+    def recipe_place(self) -> Path:
+        """Of the runs of all seeds, in the directory of all."""
+        return Path(self.ground, self.recipe)
+
+    @property
     def place(self) -> Path:
-        """Of its files, in the directory of all."""
-        return Path(self.ground, self.recipe, f"seed_{self.seed}")
+        """Of its files, likewise."""
+        return self.recipe_place / f"seed_{self.seed}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,32 +60,49 @@ def _contest(arguments: list[str]) -> None:
         description="Plays methods side by side. What an earlier call finished is not played again, and a run that was "
         "stopped goes on. --config.KEY=VALUE is passed on to every run."
     )
-    parser.add_argument("--workdir", type=Path, required=True, help="where the runs are, checkpoints and all")
-    parser.add_argument("--results", type=Path, required=True, help="where what is small of a finished run is kept")
+    parser.add_argument("--quick", action="store_true", help="an epoch of akd on the digits: whether it works")
+    parser.add_argument("--workdir", type=Path, help="where the runs are, checkpoints and all; default: runs/methods")
+    parser.add_argument(
+        "--results", type=Path, help="where what is small of a finished run is kept; default: WORKDIR/results"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"all figures; default: RESULTS/{FIGURES}")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help=f"the picture; default: RESULTS/{PICTURE}")
     parser.add_argument("--grounds", default="digits", metavar="NAMES", help="default: %(default)s")
     parser.add_argument("--recipes", default="", metavar="NAMES", help="all by default")
     parser.add_argument("--seeds", default="0", metavar="NUMBERS", help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on its share of the cores")
     flags, settings = parser.parse_known_args(arguments)
-    entries = list(_entries(flags.grounds, flags.recipes, flags.seeds))
     for setting in settings:
         if not setting.startswith("--config."):
             raise InputError(f"{setting}: no such flag; {parser.prog} --help lists them")
+    if flags.quick:
+        settings.append(QUICK)
+    flags.workdir = flags.workdir or Path("runs", "methods_quick" if flags.quick else "methods")
+    flags.results = flags.results or flags.workdir / "results"
+    flags.json, flags.plot = flags.json or flags.results / FIGURES, flags.plot or flags.results / PICTURE
+    entries = list(_entries(flags.grounds, flags.recipes or ("akd" if flags.quick else ""), flags.seeds))
+    recipes = {entry.recipe_place: _recipe(entry, settings) for entry in entries}
     cores = sorted(os.sched_getaffinity(0))
     if not 1 <= flags.jobs <= len(cores):
         raise InputError(f"--jobs {flags.jobs}: this machine lets it have 1 to {len(cores)}")
     workdir.check_writable(flags.workdir, "--workdir")
     workdir.check_writable(flags.results, "--results")
+    report.check(flags.json, "--json", ".json")
+    report.check(flags.plot, "--plot", ".png")
+    for place, recipe in recipes.items():
+        _check_same(flags.results / place, recipe)
 
     missing = [entry for entry in entries if not _is_kept(flags.results / entry.place)]
     print(f"{len(entries)} runs, {len(missing)} of them to be played", flush=True)
     shares = [cores[i :: flags.jobs] for i in range(flags.jobs)]
     for entry in _played(missing, flags.workdir, settings, shares):
+        files.write_json(flags.results / entry.recipe_place / SETTINGS, recipes[entry.recipe_place])
         _keep(flags.workdir / entry.place, flags.results / entry.place)
     measured = {"machine": machine.facts(), "jobs": flags.jobs, "grounds": contest.compared(flags.results)}
     print(contest.tables(measured))
-    report.write(flags.results / FIGURES, ["scripts/benchmark_methods.py", *arguments], measured)
-    contest.draw(flags.results, flags.results / PICTURE)
+    report.write(flags.json, ["scripts/benchmark_methods.py", *arguments], measured)
+    flags.plot.parent.mkdir(parents=True, exist_ok=True)
+    contest.draw(flags.results, flags.plot)
 
 
 def _entries(grounds: str, recipes: str, seeds: str) -> Iterator[Entry]:
@@ -88,9 +114,7 @@ def _entries(grounds: str, recipes: str, seeds: str) -> Iterator[Entry]:
     for seed in numbers:
         for ground in grounds.split(","):
             for recipe in recipes.split(",") if recipes else _recipes(ground):
-                entry = Entry(ground, recipe, seed)
-                ConfigParser("config").parse(entry.config)
-                yield entry
+                yield Entry(ground, recipe, seed)
 
 
 def _recipes(ground: str) -> list[str]:
@@ -99,6 +123,23 @@ def _recipes(ground: str) -> list[str]:
     if ground not in lengths:
         raise InputError(f"--grounds {ground}: unknown; give some of {','.join(lengths)}")
     return list(lengths[ground])
+
+
+def _recipe(entry: Entry, settings: Sequence[str]) -> dict[str, Any]:
+    """The settings that decide what its runs come to. Raises InputError for what cannot be played."""
+    return workdir.recipe_of(config_flag.config_of([f"--config={entry.config}", *settings]))
+
+
+def _check_same(kept: Path, recipe: Mapping[str, Any]) -> None:
+    """Raises InputError where the runs kept there were played with other settings."""
+    if not (kept / SETTINGS).exists():
+        if any(kept.glob(f"seed_*/{workdir.SUMMARY}")):
+            raise InputError(f"{kept} has runs without {SETTINGS}, which says what of: take another --results")
+        return
+    changed = differences(files.read_json(kept / SETTINGS), recipe)
+    if changed:
+        text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in changed.items())
+        raise InputError(f"{kept} has runs with other settings ({text}): take another --results, or remove these")
 
 
 def _played(

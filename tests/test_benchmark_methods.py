@@ -162,12 +162,49 @@ def test_runs_that_were_not_measured_on_test_are_told(tmp_path):
         (("--seeds", "one"), "--seeds one: give numbers"),
         (("--jobs", "0"), "--jobs 0: this machine lets it have 1 to "),
         (("--fast",), "--fast: no such flag"),
+        (("--json", "."), "--json .: give a file"),
+        (("--plot", "top1.foo"), "--plot top1.foo: give a file"),
     ],
 )
 def test_bad_flags_are_one_line(flags, says, tmp_path, capsys):
     assert status(methods, "--workdir", tmp_path / "runs", "--results", tmp_path / "kept", *flags) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and says in said and not list(tmp_path.iterdir())
+
+
+def test_runs_with_other_settings_are_not_put_beside(tmp_path, capsys):
+    """Nor those of which nobody knows them; what they had is told."""
+    given = "--workdir", tmp_path / "runs", "--results", tmp_path / "kept", "--recipes", "akd"
+    run(tmp_path / "kept", "digits", "akd", 0, (0.75, 0.5))
+    assert status(methods, *given) == 2
+    assert "has runs without settings.json" in capsys.readouterr().err
+    recipe = methods._recipe(methods.Entry("digits", "akd", 0), [])
+    settings = tmp_path / "kept" / "digits" / "akd" / "settings.json"
+    settings.write_text(json.dumps(recipe | {"student_optimizer.learning_rate": 0.25, "schedule.epochs": 7}))
+    assert status(methods, *given, "--seeds", "0,1") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "(schedule.epochs 7 -> 6, student_optimizer.learning_rate 0.25 -> 0.6)" in said
+    settings.write_text(json.dumps(recipe))
+    assert status(methods, *given) == 0
+    assert "1 runs, 0 of them to be played" in capsys.readouterr().out
+
+
+def test_figures_go_where_they_are_told_to(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    quick = tmp_path / "runs" / "methods_quick" / "results"
+    run(quick, "digits", "akd", 0, (0.75, 0.5))
+    recipe = methods._recipe(methods.Entry("digits", "akd", 0), [methods.QUICK])
+    (quick / "digits" / "akd" / "settings.json").write_text(json.dumps(recipe))
+    assert status(methods, "--quick", "--json", "out/figures.json", "--plot", "out/top1.png") == 0
+    assert "1 runs, 0 of them to be played" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "figures.json").read_text())["grounds"]["digits"][0]["seeds"] == [0]
+    assert (tmp_path / "out" / "top1.png").exists() and not (quick / "results.json").exists()
+
+
+@pytest.mark.parametrize("path", sorted((methods.ROOT / "results" / "methods").glob("*/*/settings.json")))
+def test_what_is_kept_in_the_repository_is_of_todays_recipes(path):
+    ground, recipe = path.parts[-3:-1]
+    methods._check_same(path.parent, methods._recipe(methods.Entry(ground, recipe, 0), []))
 
 
 @pytest.mark.slow
@@ -188,8 +225,8 @@ def test_what_is_kept_is_not_played_again(tmp_path, capsys):
 
 def test_a_run_that_fails_ends_the_command_and_says_where_to_look(tmp_path, capsys):
     flags = ("--workdir", tmp_path / "runs", "--results", tmp_path / "kept", "--recipes", "akd")
-    assert status(methods, *flags, "--config.batch_size=1") == 1
+    assert status(methods, *flags, "--config.teacher.path=nowhere.pth") == 1
     assert "methods:digits_akd with seed 0 ended with status 2" in capsys.readouterr().err
     log = tmp_path / "runs" / "digits" / "akd" / "seed_0" / "log.txt"
-    assert "error: batch_size=1" in log.read_text()
+    assert "error: nothing at nowhere.pth" in log.read_text()
     assert not (tmp_path / "kept" / "digits").exists()

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
 
 from akd_jax import workdir
-from akd_jax.cli.config_files import ConfigParser, shipped
+from akd_jax.cli import config_flag
+from akd_jax.cli.config_files import shipped
 from akd_jax.cli.exits import ending
 from akd_jax.config import Config
-from akd_jax.config_dict import check_key, from_dict
 from akd_jax.errors import InputError
 
 USAGE = """usage: {program} --config FILE[:VARIANT] [--config.KEY=VALUE ...] [--workdir DIR] [--force] [--dry_run]
@@ -40,17 +39,19 @@ def train_as_told(
     program = Path(sys.argv[0]).name
     command_line = [program, *arguments]
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", help_string="FILE[:VARIANT]", flag_values=values, sys_argv=command_line)
-    values["config"].parser = ConfigParser("config")
+    config_flag.define(values, command_line)
     flags.DEFINE_string("workdir", None, "where the run's files are; an existing run goes on", flag_values=values)
     flags.DEFINE_bool("force", False, "go on with a run although settings differ", flag_values=values)
     flags.DEFINE_bool("dry_run", False, "stop before the first round, write nothing", flag_values=values)
     flags.DEFINE_bool("help", False, "show this and stop", short_name="h", flag_values=values)
-    config = _parse(values, command_line)
-    if config is None:
+    extra = config_flag.parse(values, command_line)
+    if values.help:
         told = usage.format(program=program, shipped=", ".join(shipped()))
         print(f"{told}\n\n{values.main_module_help() or values.get_help()}")
         return
+    if extra:
+        raise InputError(f"{extra[0]!r} is not a flag; {program} --help lists them")
+    config = config_flag.told(values)
     check(config)
     directory = Path(values.workdir) if values.workdir else workdir.default(config.name)
     if not values.dry_run and not config.mesh.coordinator:  # several processes: the first looks, later
@@ -59,24 +60,3 @@ def train_as_told(
     from akd_jax.loop import train
 
     train(config, directory, force=values.force, dry_run=values.dry_run, then=then)
-
-
-def _parse(values: flags.FlagValues, command_line: list[str]) -> Config | None:
-    """The config, None for --help. Raises InputError for anything that cannot be parsed."""
-    for argument in command_line[1:]:
-        name, _, _ = argument.lstrip("-").partition("=")
-        if argument.startswith("-") and name.startswith("config."):
-            check_key(name.removeprefix("config."))
-    try:
-        extra = values(command_line)[1:]
-        if values.help:
-            return None
-        if extra:
-            raise InputError(f"{extra[0]!r} is not a flag; {command_line[0]} --help lists them")
-        if values.config is None:
-            raise InputError("--config FILE[:VARIANT] is missing, e.g. --config akd:digits")
-        return from_dict(values.config.to_dict())
-    except InputError:
-        raise
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(f"{error}" or repr(error)) from error
