@@ -76,7 +76,7 @@ def announce_cost(runs: Sequence[Run], memory: int, *, after: int) -> None:
 
 def report_evaluation(run: Run, now: Progress, epoch: int, measured: Mapping[str, Any]) -> None:
     """One line a student."""
-    left = run.schedule.rounds - now.round
+    left = 0 if now.ending else run.schedule.rounds - now.round
     say(
         f"{run.label}epoch {epoch}/{run.config.schedule.epochs}, round {now.round}"
         + (f", about {duration(left * now.seconds / now.round)} to go" if left else "")

@@ -30,5 +30,6 @@ def graduate(directory: Path) -> None:
         info = dataclasses.replace(info, top1={held: best.measures["test"]["top1"]})
     teacher_files.save(directory / DIRECTORY, info, variables, overwrite=True)
     measured = ", ".join(f"{split} {100 * measures['top1']:.2f} %" for split, measures in best.measures.items())
-    say(f"the network after round {best.round} ({measured or 'not measured'}) is in {directory / DIRECTORY} and {goal}")
+    after = best.round if best.measures else saved.progress.round
+    say(f"the network after round {after} ({measured or 'not measured'}) is in {directory / DIRECTORY} and {goal}")
     say(verdict)

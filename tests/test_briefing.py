@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from akd_jax.briefing import report_end
+from akd_jax.briefing import report_end, report_evaluation
 
 
 def run(devices=1):
@@ -42,3 +42,15 @@ def test_the_peak_of_several_chips(capsys):
 def test_a_run_of_no_rounds_has_no_speed(capsys):
     report_end(run(), SUMMARY | {"wall_seconds": 0.0, "flops": 0})
     assert "of training; results are in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("round", "ending", "says"),
+    [(1, None, "round 1, about 30 s to go"), (1, "patience", "round 1\n"), (4, "all rounds are played", "round 4\n")],
+)
+def test_what_is_left(round, ending, says, capsys):
+    """Nothing where a run ends before its rounds are played."""
+    played = run()
+    played.label, played.config.schedule = "", SimpleNamespace(epochs=2)
+    report_evaluation(played, SimpleNamespace(round=round, seconds=10.0 * round, ending=ending), 1, {})
+    assert says in capsys.readouterr().out

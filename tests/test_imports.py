@@ -100,11 +100,11 @@ ARROWS = {
     "loop": "briefing compilation conclusion config config_dict dispatch due embeddings_file errors files "
     "follower hosts judge lessons memory progress resumption run schedule seat signals sweep "
     "sweep_directory sweep_runs teacher_files trace types workdir",
-    "export": "akd_jax config convert data errors evaluate models optional pixels report saved_run task teacher "
-    "teacher_files torch_networks types",
+    "export": "akd_jax config convert data errors evaluate families models optional pixels report saved_run task "
+    "teacher teacher_files torch_networks types",
     "comparison": "spread",
     "graduation": "briefing convert export files saved_run teacher_files",
-    "cli": "comparison compilation config config_dict convert data errors examination experiment export files "
+    "cli": "comparison compilation config config_dict convert data errors examination experiment export families files "
     "graduation hub loop normalisation report saved_run teacher_files verification workdir",
 }
 CORE = {

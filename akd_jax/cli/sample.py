@@ -1,4 +1,4 @@
-"""akd-sample: draws images from a run's trained generator."""
+"""akd-sample: draws images from a run's trained generator, or from its bank where it has one."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(description="Draws images from a run's generator as grid.png, image_000.png, ...")
+    parser = Parser(description="Draws images from a run's generator, or bank, as grid.png, image_000.png, ...")
     parser.add_argument("--workdir", type=Path, help="the run, default: the newest under runs/")
     parser.add_argument("--num", type=int, default=64, help="how many images, default: %(default)s")
     parser.add_argument("--out", type=Path, help="directory to write, default: WORKDIR/samples/drawn")
@@ -38,8 +38,15 @@ def _sample(arguments: list[str]) -> None:
 
     from akd_jax import compilation, report, saved_run
     from akd_jax.experiment import initial_state
+    from akd_jax.families import family_of
 
-    compilation.wake(saved_run.describe(run)[0].compilation.cache)
+    config, *_ = saved_run.describe(run)
+    banked = family_of(config).keeps
+    if flags.untrained and banked:
+        raise InputError(
+            f"--untrained: {config.method}'s images are those of its bank, which is empty before training; leave it out"
+        )
+    compilation.wake(config.compilation.cache)
     saved = saved_run.read(run)
     if not saved.experiment.generator:
         raise InputError(f"{run} has no generator: its networks learnt from labelled images; give another --workdir")
@@ -48,4 +55,4 @@ def _sample(arguments: list[str]) -> None:
     images = saved.experiment.method.sample(state, sample_key, num=flags.num)
     report.save_samples(out, report.to_pixels(np.asarray(images), saved.task.mean, saved.task.std))
     age = "untrained" if flags.untrained else f"after {saved.progress.round} rounds"
-    print(f"{flags.num} images of {run}'s generator, {age}: {out}")
+    print(f"{flags.num} images of {run}'s {'bank' if banked else 'generator'}, {age}: {out}")

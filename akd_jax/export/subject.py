@@ -14,6 +14,7 @@ from akd_jax.config import Config
 from akd_jax.errors import InputError
 from akd_jax.evaluate import Measures
 from akd_jax.export.facts import Facts
+from akd_jax.families import family_of
 from akd_jax.models import GENERATORS, MODELS, make_classifier, parameter_count
 from akd_jax.models.folding import fold_batch_norms
 from akd_jax.models.network import on_pixels
@@ -105,10 +106,13 @@ def of_generator(directory: Path) -> Subject:
     saved = saved_run.read(directory)
     if not saved.experiment.generator:
         raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
-    variables = saved.progress.state.generator.variables
-    if not variables.params:
-        raise InputError(f"{directory} has no generator: pixels themselves moved in it")
     config, task, own = saved.config, saved.task, saved.config.generator
+    if family_of(config).keeps:  # its generator is a start of syntheses, or what the last of them left
+        raise InputError(
+            f"{directory} has no generator that draws by itself: {config.method} keeps the images that it makes in a "
+            "bank, of which akd-sample draws; export a student"
+        )
+    variables = saved.progress.state.generator.variables
     network = GENERATORS[own.name].network(config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)
     facts = _facts(

@@ -1,7 +1,8 @@
 """ZSKT: the adversarial game in which the students learn several times from the images that the generator just made.
 
 Micaelli & Storkey 2019, arXiv:1905.09768, algorithm 1. Its players both have Adam there, rates 2e-3 and 1e-3, and
-gradients clipped to a norm of 5; here students have whatever optimizer they are given.
+gradients clipped to a norm of 5; here students have whatever optimizer they are given. Its generator ends in a batch
+norm with scale and shift and no tanh, which none of `GENERATORS` does.
 """
 
 from typing import Any

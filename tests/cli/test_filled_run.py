@@ -59,6 +59,7 @@ def test_the_run_does_without_the_file_and_knows_another(filled, tmp_path, capsy
     rows = np.load(file)
     file.unlink()
     assert status(sample, "--workdir", run, "--num", 2, "--out", tmp_path / "drawn") == 0
+    assert f"2 images of {run}'s bank, after 4 rounds" in capsys.readouterr().out
     np.save(file, rows + 1)
     assert status(train, *call) == 2
     assert "the embeddings' digest 'sha256:" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """akd-sample: images of a run's generator."""
 
+import json
 import shutil
 
 import numpy as np
@@ -44,6 +45,13 @@ def test_sampled_images(run, tmp_path, monkeypatch, capsys):
 )
 def test_sampling_refuses(refused, arguments, says):
     assert says in refused(sample, *arguments)
+
+
+def test_a_bank_is_empty_before_training(refused, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config | {"method": "fast"}))
+    assert "--untrained: fast's images are those of its bank" in refused(sample, "--workdir", "run", "--untrained")
 
 
 def test_sampling_refuses_a_run_without_a_checkpoint(refused, run, tmp_path):

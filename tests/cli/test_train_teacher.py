@@ -113,6 +113,14 @@ def test_a_student_learns_from_it_and_from_images(trained, tmp_path):
     assert status(train, *game) == 0
 
 
+@pytest.mark.slow
+def test_without_images_to_measure_it_on_it_is_the_last(tmp_path, capsys):
+    where = tmp_path / "run"
+    assert status(train_teacher, *TEACHER, "--config.evaluation.data=", "--workdir", where) == 0
+    rounds = json.loads((where / "summary.json").read_text())["rounds"]
+    assert rounds > 0 and f"the network after round {rounds} (not measured) is in" in capsys.readouterr().out
+
+
 def test_other_commands(trained, tmp_path, capsys):
     assert status(sample, "--workdir", trained, "--out", tmp_path / "out") == 2
     assert "has no generator: its networks learnt from labelled images" in capsys.readouterr().err

@@ -12,7 +12,6 @@ from akd_jax.errors import ExportError, InputError
 from akd_jax.export import FORMAT_NAMES, formats, subject
 from akd_jax.export.subject import Subject
 from akd_jax.models import make_classifier, pixels
-from akd_jax.types import Variables
 
 
 def subject_of(network, shape, **facts):
@@ -110,10 +109,10 @@ def test_every_name_is_a_format():
     assert tuple(formats.FORMATS) == FORMAT_NAMES
 
 
-def test_a_run_whose_pixels_moved_has_no_generator(monkeypatch, tmp_path):
-    player = SimpleNamespace(variables=Variables({}, {}))
-    state = SimpleNamespace(state=SimpleNamespace(generator=player))
-    run = SimpleNamespace(experiment=SimpleNamespace(generator=pixels(8, 1)), progress=state)
+@pytest.mark.parametrize("method", ["fast", "deepinversion"])
+def test_a_generator_that_does_not_draw_by_itself_is_not_exported(method, monkeypatch, tmp_path):
+    config = SimpleNamespace(method=method, generator=None)
+    run = SimpleNamespace(experiment=SimpleNamespace(generator=pixels(8, 1)), config=config, task=None)
     monkeypatch.setattr(subject.saved_run, "read", lambda directory: run)
-    with pytest.raises(InputError, match="has no generator: pixels themselves moved in it"):
+    with pytest.raises(InputError, match=f"has no generator that draws by itself: {method} keeps the images"):
         subject.of_generator(tmp_path)
