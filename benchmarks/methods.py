@@ -96,8 +96,8 @@ def _contest(arguments: list[str]) -> None:
     print(f"{len(entries)} runs, {len(missing)} of them to be played", flush=True)
     shares = [cores[i :: flags.jobs] for i in range(flags.jobs)]
     for entry in _played(missing, flags.workdir, settings, shares):
-        files.write_json(flags.results / entry.recipe_place / SETTINGS, recipes[entry.recipe_place])
         _keep(flags.workdir / entry.place, flags.results / entry.place)
+        files.write_json(flags.results / entry.recipe_place / SETTINGS, recipes[entry.recipe_place])
     measured = {"machine": machine.facts(), "jobs": flags.jobs, "grounds": contest.compared(flags.results)}
     print(contest.tables(measured))
     report.write(flags.json, ["scripts/benchmark_methods.py", *arguments], measured)

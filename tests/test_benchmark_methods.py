@@ -216,7 +216,8 @@ def test_what_is_kept_is_not_played_again(tmp_path, capsys):
     summary = json.loads((kept / "digits" / "akd" / "seed_1" / "summary.json").read_text())
     assert summary["finished"] and summary["rounds"] == 1 and summary["teacher"]["source"] == "digits_teacher.pth"
     assert (kept / "top1.png").exists()
-    run(kept, "digits", "akd", 0, (0.75, 0.5), teacher=summary["teacher"]["digest"], student="resnet10_8x_w4")
+    alike = {"teacher": summary["teacher"]["digest"], "student": "resnet10_8x_w4", "flops": summary["flops"]}
+    run(kept, "digits", "akd", 0, (0.75, 0.5), **alike)
     assert status(methods, *given, "--seeds", "0,1") == 0
     assert "2 runs, 0 of them to be played" in capsys.readouterr().out
     told = json.loads((kept / "results.json").read_text())

@@ -114,8 +114,7 @@ def noisy_layers(key: Array, width: int, length: int, *, num: int) -> dict[str, 
 def through(layers: dict[str, Array], embeddings: Array) -> Array:
     """[classes, D] -> latents [num * classes, Z]: of every class by the first layer, then by the next.
 
-    Over sqrt(D), so that new layers make standard normal latents, as other methods draw them. NAYER does not divide;
-    its generator's first batch norm does not tell the difference, and neither does Adam.
+    New layers make them of variance D, next to which the biases of the generator's first layer are small.
     """
     latents = jnp.einsum("cd,kdz->kcz", embeddings, layers["kernel"]) + layers["bias"][:, None]
-    return latents.reshape(-1, latents.shape[-1]) / embeddings.shape[-1] ** 0.5
+    return latents.reshape(-1, latents.shape[-1])
