@@ -1,5 +1,7 @@
 """Trains the small digits teacher in PyTorch and saves its state dict (.pth), its figures beside it (.json).
 
+In PyTorch, as users' teachers are: what the quick start converts is not of this package's making.
+
     PYTHONPATH=. python scripts/make_digits_teacher.py [--out akd_jax/assets/digits_teacher.pth]
 
 The teacher is the ResNet-18 of akd_jax/torch_networks at an eighth of its width, on [B, 1, 16, 16] images
