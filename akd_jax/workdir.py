@@ -104,8 +104,8 @@ def check(directory: Path, config: Config, digests: Mapping[str, str], *, force:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in refused.items())
         if EPOCHS in refused:
             text += (
-                f"; {EPOCHS} may be raised where both learning rates are constant, without warmup, and no bank is "
-                "kept, and not otherwise"
+                f"; {EPOCHS} may be raised where both learning rates are constant and nothing, such as warmup, is a "
+                "share of the run, and not otherwise"
             )
         raise InputError(f"{directory} holds a run with other settings ({text}): take another --workdir, or --force")
 
@@ -136,8 +136,12 @@ def _is_free(key: str, old: Any, new: Any, config: Config) -> bool:
 def _has_shares(config: Config) -> bool:
     """Whether something is a share of the run: more epochs would move it in those that are played."""
     rates = config.student_optimizer, config.generator_optimizer
-    moving = any(rate.schedule != "constant" or rate.warmup for rate in rates)
-    return moving or isinstance(getattr(config, config.method, None), ReplayConfig)
+    if any(rate.schedule != "constant" or rate.warmup for rate in rates):
+        return True
+    own = getattr(config, config.method, None)
+    if not isinstance(own, ReplayConfig):
+        return False
+    return own.adversarial_from > 0 or own.adversarial_ramp > 0 or getattr(own, "reset_at", 1.0) < 1
 
 
 def _among(key: str, names: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-KINDS = {"convolutions": ("conv_general", "convolution"), "matrix products": ("dot", "mm", "linear", "ynn_fusion")}
+KINDS = {"convolutions": ("conv_general", "convolution"), "matrix products": ("dot", "mm", "ynn_fusion")}
 """Kind -> what names of its operations contain; a kind's before those of the next. All others are OTHERS.
 
 JAX names operations after what they were traced from, and what YNNPACK computes, which is products here, ynn_fusion.

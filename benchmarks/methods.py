@@ -21,9 +21,7 @@ from benchmarks import contest, machine, report
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "methods.py"
 FIGURES, PICTURE = "results.json", "top1.png"
-SETTINGS = "settings.json"
-"""Among the results, in a recipe's directory: what its kept runs were played with."""
-QUICK = "--config.schedule.epochs=1"
+QUICK = ("--config.schedule.epochs=1", "--config.schedule.filling=0")
 PAUSE = 0.5
 """Seconds between two looks at those that play."""
 
@@ -75,9 +73,12 @@ def _contest(arguments: list[str]) -> None:
     for setting in settings:
         if not setting.startswith("--config."):
             raise InputError(f"{setting}: no such flag; {parser.prog} --help lists them")
+        if setting.removeprefix("--config.").partition("=")[0] in workdir.OF_MEMBERS:
+            raise InputError(f"{setting}: a run has one seed here; --seeds says of which there are runs")
     if flags.quick:
-        settings.append(QUICK)
-    flags.workdir = flags.workdir or Path("runs", "methods_quick" if flags.quick else "methods")
+        settings.extend(QUICK)
+    # Absolute, since runs are played from the root of the repository.
+    flags.workdir = (flags.workdir or Path("runs", "methods_quick" if flags.quick else "methods")).absolute()
     flags.results = flags.results or flags.workdir / "results"
     flags.json, flags.plot = flags.json or flags.results / FIGURES, flags.plot or flags.results / PICTURE
     entries = list(_entries(flags.grounds, flags.recipes or ("akd" if flags.quick else ""), flags.seeds))
@@ -89,15 +90,15 @@ def _contest(arguments: list[str]) -> None:
     workdir.check_writable(flags.results, "--results")
     report.check(flags.json, "--json", ".json")
     report.check(flags.plot, "--plot", ".png")
-    for place, recipe in recipes.items():
-        _check_same(flags.results / place, recipe)
+    for entry in entries:
+        _check_same(flags.results / entry.recipe_place, recipes[entry.recipe_place])
+        _check_same(flags.workdir / entry.place / "run", recipes[entry.recipe_place])
 
     missing = [entry for entry in entries if not _is_kept(flags.results / entry.place)]
     print(f"{len(entries)} runs, {len(missing)} of them to be played", flush=True)
     shares = [cores[i :: flags.jobs] for i in range(flags.jobs)]
     for entry in _played(missing, flags.workdir, settings, shares):
         _keep(flags.workdir / entry.place, flags.results / entry.place)
-        files.write_json(flags.results / entry.recipe_place / SETTINGS, recipes[entry.recipe_place])
     measured = {"machine": machine.facts(), "jobs": flags.jobs, "grounds": contest.compared(flags.results)}
     print(contest.tables(measured))
     report.write(flags.json, ["scripts/benchmark_methods.py", *arguments], measured)
@@ -130,16 +131,13 @@ def _recipe(entry: Entry, settings: Sequence[str]) -> dict[str, Any]:
     return workdir.recipe_of(config_flag.config_of([f"--config={entry.config}", *settings]))
 
 
-def _check_same(kept: Path, recipe: Mapping[str, Any]) -> None:
-    """Raises InputError where the runs kept there were played with other settings."""
-    if not (kept / SETTINGS).exists():
-        if any(kept.glob(f"seed_*/{workdir.SUMMARY}")):
-            raise InputError(f"{kept} has runs without {SETTINGS}, which says what of: take another --results")
-        return
-    changed = differences(files.read_json(kept / SETTINGS), recipe)
+def _check_same(directory: Path, recipe: Mapping[str, Any]) -> None:
+    """Raises InputError where what was played there, or kept of it, had other settings."""
+    had = workdir.recipe(directory)
+    changed = differences(had, recipe) if had else {}
     if changed:
         text = ", ".join(f"{key} {old!r} -> {new!r}" for key, (old, new) in changed.items())
-        raise InputError(f"{kept} has runs with other settings ({text}): take another --results, or remove these")
+        raise InputError(f"{directory} is of other settings ({text}): take another --workdir, and other --results")
 
 
 def _played(
@@ -186,10 +184,20 @@ def _start(entry: Entry, directory: Path, settings: Sequence[str], share: Sequen
 
 
 def _keep(played: Path, kept: Path) -> None:
-    """What it came to, with no path of this machine in it."""
-    kept.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(played / "run" / workdir.HISTORY, kept / workdir.HISTORY)
+    """What it came to, and with which settings, with no path of this machine in it.
+
+    Raises InputError where another teacher taught those kept beside it.
+    """
     summary = files.read_json(played / "run" / workdir.SUMMARY)
+    others = [files.read_json(path) for path in kept.parent.glob(f"seed_*/{workdir.SUMMARY}")]
+    if any(other["teacher"]["digest"] != summary["teacher"]["digest"] for other in others):
+        raise InputError(f"{kept.parent} has runs of another teacher: take other --results")
+    kept.mkdir(parents=True, exist_ok=True)
+    settings = files.read_json(played / "run" / workdir.CONFIG)
+    settings["teacher"]["path"] = Path(settings["teacher"]["path"]).name
+    settings["evaluation"]["data_dir"], settings["compilation"]["cache"] = "", ""
+    files.write_json(kept.parent / workdir.CONFIG, settings)
+    shutil.copyfile(played / "run" / workdir.HISTORY, kept / workdir.HISTORY)
     summary["teacher"]["source"] = Path(summary["teacher"]["source"]).name
     files.write_json(kept / workdir.SUMMARY, summary)  # last: it says that all is kept
 

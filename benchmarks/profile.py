@@ -12,6 +12,7 @@ from typing import Any
 
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
+from akd_jax.optional import why_missing
 from benchmarks import machine, report
 from benchmarks.games import GAMES, config_of, times
 from benchmarks.kinds import KINDS, OTHERS, WALL
@@ -40,6 +41,8 @@ def _profile(arguments: list[str]) -> None:
     if flags.samples < 1:
         raise InputError(f"--samples {flags.samples}: at least 1")
     report.check(flags.json, "--json", ".json")
+    if reason := why_missing("torch"):
+        raise InputError(f"nothing to be put beside ours: PyTorch cannot be had ({reason}); pip install torch")
     try:
         games = {name: measure(name, flags.samples) for name in flags.games.split(",")}
     except Failed as error:

@@ -9,7 +9,8 @@ import methods as recipes
 import pytest
 from commands import status
 
-from akd_jax.config_dict import from_dict
+from akd_jax.cli import config_flag
+from akd_jax.config_dict import from_dict, to_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import build
 from akd_jax.flops import count_flops
@@ -162,6 +163,7 @@ def test_runs_that_were_not_measured_on_test_are_told(tmp_path):
         (("--seeds", "one"), "--seeds one: give numbers"),
         (("--jobs", "0"), "--jobs 0: this machine lets it have 1 to "),
         (("--fast",), "--fast: no such flag"),
+        (("--config.seed=7",), "--config.seed=7: a run has one seed here; --seeds says"),
         (("--json", "."), "--json .: give a file"),
         (("--plot", "top1.foo"), "--plot top1.foo: give a file"),
     ],
@@ -172,36 +174,49 @@ def test_bad_flags_are_one_line(flags, says, tmp_path, capsys):
     assert said.count("\n") == 1 and says in said and not list(tmp_path.iterdir())
 
 
-def test_runs_with_other_settings_are_not_put_beside(tmp_path, capsys):
-    """Nor those of which nobody knows them; what they had is told."""
+def settings_of(*flags):
+    """As a run of akd on the digits writes them down, but for some that have no part in what it comes to."""
+    return to_dict(config_flag.config_of(["--config=methods:digits_akd", *flags]))
+
+
+@pytest.mark.parametrize("place", ["kept/digits/akd", "runs/digits/akd/seed_1/run"])
+def test_runs_with_other_settings_are_not_put_beside(place, tmp_path, capsys):
+    """Neither those that are kept nor those that would go on."""
     given = "--workdir", tmp_path / "runs", "--results", tmp_path / "kept", "--recipes", "akd"
     run(tmp_path / "kept", "digits", "akd", 0, (0.75, 0.5))
-    assert status(methods, *given) == 2
-    assert "has runs without settings.json" in capsys.readouterr().err
-    recipe = methods._recipe(methods.Entry("digits", "akd", 0), [])
-    settings = tmp_path / "kept" / "digits" / "akd" / "settings.json"
-    settings.write_text(json.dumps(recipe | {"student_optimizer.learning_rate": 0.25, "schedule.epochs": 7}))
+    file = tmp_path / place / "config.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings_of("--config.student_optimizer.learning_rate=0.25", "--config.seed=3")))
     assert status(methods, *given, "--seeds", "0,1") == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "(schedule.epochs 7 -> 6, student_optimizer.learning_rate 0.25 -> 0.6)" in said
-    settings.write_text(json.dumps(recipe))
+    assert said.count("\n") == 1 and "is of other settings (student_optimizer.learning_rate 0.25 -> 0.6)" in said
+    file.write_text(json.dumps(settings_of("--config.seed=3")))
     assert status(methods, *given) == 0
     assert "1 runs, 0 of them to be played" in capsys.readouterr().out
+
+
+def test_seeds_of_another_teacher_are_not_kept_beside(tmp_path):
+    run(tmp_path / "kept", "digits", "akd", 0, (0.75, 0.5))
+    run(tmp_path / "other", "digits", "akd", 1, (0.75, 0.5), teacher="sha256:2")
+    place = tmp_path / "other" / "digits" / "akd" / "seed_1"
+    place.rename(tmp_path / "run")
+    with pytest.raises(InputError, match="has runs of another teacher"):
+        methods._keep(tmp_path, tmp_path / "kept" / "digits" / "akd" / "seed_1")
+    assert not (tmp_path / "kept" / "digits" / "akd" / "seed_1").exists()
 
 
 def test_figures_go_where_they_are_told_to(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     quick = tmp_path / "runs" / "methods_quick" / "results"
     run(quick, "digits", "akd", 0, (0.75, 0.5))
-    recipe = methods._recipe(methods.Entry("digits", "akd", 0), [methods.QUICK])
-    (quick / "digits" / "akd" / "settings.json").write_text(json.dumps(recipe))
+    (quick / "digits" / "akd" / "config.json").write_text(json.dumps(settings_of(*methods.QUICK)))
     assert status(methods, "--quick", "--json", "out/figures.json", "--plot", "out/top1.png") == 0
     assert "1 runs, 0 of them to be played" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "figures.json").read_text())["grounds"]["digits"][0]["seeds"] == [0]
     assert (tmp_path / "out" / "top1.png").exists() and not (quick / "results.json").exists()
 
 
-@pytest.mark.parametrize("path", sorted((methods.ROOT / "results" / "methods").glob("*/*/settings.json")))
+@pytest.mark.parametrize("path", sorted((methods.ROOT / "results" / "methods").glob("*/*/config.json")))
 def test_what_is_kept_in_the_repository_is_of_todays_recipes(path):
     ground, recipe = path.parts[-3:-1]
     methods._check_same(path.parent, methods._recipe(methods.Entry(ground, recipe, 0), []))
@@ -216,6 +231,7 @@ def test_what_is_kept_is_not_played_again(tmp_path, capsys):
     summary = json.loads((kept / "digits" / "akd" / "seed_1" / "summary.json").read_text())
     assert summary["finished"] and summary["rounds"] == 1 and summary["teacher"]["source"] == "digits_teacher.pth"
     assert (kept / "top1.png").exists()
+    assert json.loads((kept / "digits" / "akd" / "config.json").read_text())["teacher"]["path"] == "digits_teacher.pth"
     alike = {"teacher": summary["teacher"]["digest"], "student": "resnet10_8x_w4", "flops": summary["flops"]}
     run(kept, "digits", "akd", 0, (0.75, 0.5), **alike)
     assert status(methods, *given, "--seeds", "0,1") == 0

@@ -21,6 +21,7 @@ from benchmarks import kinds, profile
         ("multiply_dot_fusion", "matrix products"),
         ("aten::addmm", "matrix products"),
         ("add_convert_fusion", kinds.OTHERS),
+        ("aten::upsample_bilinear2d", kinds.OTHERS),
         ("aten::native_batch_norm", kinds.OTHERS),
     ],
 )

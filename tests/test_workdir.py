@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import re
 import subprocess
@@ -98,13 +99,21 @@ def test_epochs_may_not_be_raised_where_a_rate_depends_on_them(run, optimizer, r
     check(run, new, force=True)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_epochs_may_not_be_raised_where_a_bank_is_kept(run, method):
+BANKS = [name for name in METHODS if FAMILIES[METHODS[name]].keeps]
+
+
+SHARES = {}, {"adversarial_from": 0.1}, {"adversarial_ramp": 0.1}
+
+
+@pytest.mark.parametrize(("method", "shares"), [*itertools.product(BANKS, SHARES), ("fast", {"reset_at": 0.5})])
+def test_epochs_may_not_be_raised_where_a_synthesis_has_shares_of_the_run(run, method, shares):
     """What counts from some share of the run on would count later, in rounds that are played."""
-    files.write_json(run / workdir.CONFIG, OLD | {"method": method})
-    refused = pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9; .* and no bank is kept")
-    with refused if FAMILIES[METHODS[method]].keeps else contextlib.nullcontext():
-        check(run, OLD | {"method": method, "schedule": {"epochs": 9}})
+    none = {"adversarial_from": 0.0} | ({"reset_at": 1.0} if method == "fast" else {})
+    old = OLD | {"method": method, method: none | shares}
+    files.write_json(run / workdir.CONFIG, old)
+    refused = pytest.raises(InputError, match=r"schedule\.epochs 2 -> 9; .* is a share of the run")
+    with refused if shares else contextlib.nullcontext():
+        check(run, old | {"schedule": {"epochs": 9}})
 
 
 @pytest.mark.parametrize(

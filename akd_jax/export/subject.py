@@ -103,15 +103,15 @@ def of_teacher(directory: Path, *, image_size: int, source: str | None, data_dir
 
 def of_generator(directory: Path) -> Subject:
     """A run's generator at the newest checkpoint, with its running statistics. Raises InputError."""
-    saved = saved_run.read(directory)
-    if not saved.experiment.generator:
-        raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
-    config, task, own = saved.config, saved.task, saved.config.generator
+    config, task, _ = saved_run.describe(directory)
     if family_of(config).keeps:  # its generator is a start of syntheses, or what the last of them left
         raise InputError(
             f"{directory} has no generator that draws by itself: {config.method} keeps the images that it makes in a "
             "bank, of which akd-sample draws; export a student"
         )
+    saved, own = saved_run.read(directory), config.generator
+    if not saved.experiment.generator:
+        raise InputError(f"{directory} has no generator: its networks learnt from labelled images")
     variables = saved.progress.state.generator.variables
     network = GENERATORS[own.name].network(config.image_size, task.channels, own.width, mean=task.mean, std=task.std)
     latents = np.random.default_rng(0).normal(size=(EXAMPLES, own.latents)).astype(np.float32)

@@ -11,7 +11,7 @@ from small_networks import FACTS, NETWORKS, scrambled
 from akd_jax.errors import ExportError, InputError
 from akd_jax.export import FORMAT_NAMES, formats, subject
 from akd_jax.export.subject import Subject
-from akd_jax.models import make_classifier, pixels
+from akd_jax.models import make_classifier
 
 
 def subject_of(network, shape, **facts):
@@ -111,8 +111,7 @@ def test_every_name_is_a_format():
 
 @pytest.mark.parametrize("method", ["fast", "deepinversion"])
 def test_a_generator_that_does_not_draw_by_itself_is_not_exported(method, monkeypatch, tmp_path):
-    config = SimpleNamespace(method=method, generator=None)
-    run = SimpleNamespace(experiment=SimpleNamespace(generator=pixels(8, 1)), config=config, task=None)
-    monkeypatch.setattr(subject.saved_run, "read", lambda directory: run)
+    described = SimpleNamespace(method=method), None, None
+    monkeypatch.setattr(subject.saved_run, "describe", lambda directory: described)
     with pytest.raises(InputError, match=f"has no generator that draws by itself: {method} keeps the images"):
         subject.of_generator(tmp_path)
