@@ -10,7 +10,7 @@ from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
 from akd_jax.optional import why_missing
 from benchmarks import bars, figures, machine, report, side_by_side
-from benchmarks.games import GAMES, config_of, has_bank
+from benchmarks.games import check_known, config_of, has_bank
 from benchmarks.side_by_side import VARIANTS, Disagreement
 from benchmarks.workers import Failed, Place, workers
 
@@ -42,9 +42,7 @@ def _benchmark(arguments: list[str]) -> None:
     flags = parser.parse_args(arguments)
     games = flags.games.split(",") if flags.games else QUICK if flags.quick else FULL
     variants = _variants(flags.variants, flags.device)
-    for name in games:
-        if name not in GAMES:
-            raise InputError(f"--games {name}: unknown; give some of {','.join(GAMES)}")
+    check_known(games)
     if not 1 <= flags.threads <= len(_cores()):
         raise InputError(f"--threads {flags.threads}: this machine lets it have 1 to {len(_cores())}")
     samples = (2 if flags.quick else 7) if flags.samples is None else flags.samples

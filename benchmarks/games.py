@@ -1,7 +1,7 @@
 """What is played for the clock: shipped configs at a batch that suits a CPU, and where everybody begins."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from akd_jax.compilation import QUICK_TO_COMPILE
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.convert.layouts import layouts_of, to_state_dict
+from akd_jax.errors import InputError
 from akd_jax.experiment import Experiment, build
 from akd_jax.families import family_of
 from akd_jax.models import MODELS, make_classifier
@@ -101,6 +102,13 @@ def config_of(game: str, **changes: Any) -> Config:
     for key, value in {**GAMES[game].settings, **{key.replace("__", "."): v for key, v in changes.items()}}.items():
         settings.update_from_flattened_dict({key: value})
     return from_dict(settings.to_dict())
+
+
+def check_known(names: Sequence[str]) -> None:
+    """Raises InputError for a name of no game, as --games gives it."""
+    for name in names:
+        if name not in GAMES:
+            raise InputError(f"--games {name}: unknown; give some of {','.join(GAMES)}")
 
 
 def times(config: Config) -> dict[str, int]:

@@ -90,8 +90,9 @@ def _contest(arguments: list[str]) -> None:
     workdir.check_writable(flags.results, "--results")
     report.check(flags.json, "--json", ".json")
     report.check(flags.plot, "--plot", ".png")
+    for place, recipe in recipes.items():
+        _check_same(flags.results / place, recipe)
     for entry in entries:
-        _check_same(flags.results / entry.recipe_place, recipes[entry.recipe_place])
         _check_same(flags.workdir / entry.place / "run", recipes[entry.recipe_place])
 
     missing = [entry for entry in entries if not _is_kept(flags.results / entry.place)]

@@ -14,7 +14,7 @@ from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
 from akd_jax.optional import why_missing
 from benchmarks import machine, report
-from benchmarks.games import GAMES, config_of, times
+from benchmarks.games import check_known, config_of, times
 from benchmarks.kinds import KINDS, OTHERS, WALL
 from benchmarks.side_by_side import REFERENCE
 from benchmarks.workers import Failed, Place, Worker, workers
@@ -35,16 +35,15 @@ def _profile(arguments: list[str]) -> None:
     parser.add_argument("--games", default="seed,dfad", metavar="NAMES", help="default: %(default)s")
     parser.add_argument("--samples", type=int, default=5, help="of each; default: %(default)s")
     flags = parser.parse_args(arguments)
-    for name in flags.games.split(","):
-        if name not in GAMES:
-            raise InputError(f"--games {name}: unknown; give some of {','.join(GAMES)}")
+    names = flags.games.split(",")
+    check_known(names)
     if flags.samples < 1:
         raise InputError(f"--samples {flags.samples}: at least 1")
     report.check(flags.json, "--json", ".json")
     if reason := why_missing("torch"):
         raise InputError(f"nothing to be put beside ours: PyTorch cannot be had ({reason}); pip install torch")
     try:
-        games = {name: measure(name, flags.samples) for name in flags.games.split(",")}
+        games = {name: measure(name, flags.samples) for name in names}
     except Failed as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
     measured = {"machine": machine.facts(), "threads": 1, "games": games}
