@@ -8,14 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akd_jax import files, workdir
+from akd_jax import files, signals, workdir
 from akd_jax.cli import config_flag
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.config_dict import differences
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, StoppedError
 from benchmarks import contest, machine, report
 
 ROOT = Path(__file__).parents[1]
@@ -146,11 +147,13 @@ def _played(
 ) -> Iterator[Entry]:
     """Each when it has been played, as many at a time as there are shares of the cores.
 
-    Raises OSError where one fails; the others are then stopped, saved.
+    Raises OSError where one fails, and StoppedError after SIGTERM or SIGINT; the others are then stopped, saved.
     """
     waiting, playing = list(entries), {}
-    try:
+    with signals.awaited() as request, _ended(playing):
         while waiting or playing:
+            if request.by:
+                raise StoppedError(f"stopped by {request.by.name}: the same command goes on", request.by)
             for place, share in enumerate(shares):
                 if waiting and place not in playing:
                     entry = waiting.pop(0)
@@ -163,6 +166,13 @@ def _played(
                 if status:
                     raise OSError(f"{entry.config} with seed {entry.seed} ended with status {status}, as its log says")
                 yield entry
+
+
+@contextmanager
+def _ended(playing: Mapping[int, tuple[Entry, subprocess.Popen]]) -> Iterator[None]:
+    """What still plays at the end is stopped, and has saved."""
+    try:
+        yield
     finally:
         for _, process in playing.values():
             process.send_signal(signal.SIGTERM)
@@ -179,7 +189,8 @@ def _start(entry: Entry, directory: Path, settings: Sequence[str], share: Sequen
     os.sched_setaffinity(0, share)  # which those whom it starts inherit
     try:
         with (directory / "log.txt").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
+            # In a session of its own, or a Ctrl-C would reach it too, and the signal after it be its second.
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     finally:
         os.sched_setaffinity(0, own)
 

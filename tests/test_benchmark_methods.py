@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +16,7 @@ from commands import status
 
 from akd_jax.cli import config_flag
 from akd_jax.config_dict import from_dict, to_dict
-from akd_jax.errors import InputError
+from akd_jax.errors import InputError, StoppedError
 from akd_jax.experiment import build
 from akd_jax.flops import count_flops
 from akd_jax.metrics import HISTORY
@@ -247,3 +252,17 @@ def test_a_run_that_fails_ends_the_command_and_says_where_to_look(tmp_path, caps
     log = tmp_path / "runs" / "digits" / "akd" / "seed_0" / "log.txt"
     assert "error: nothing at nowhere.pth" in log.read_text()
     assert not (tmp_path / "kept" / "digits").exists()
+
+
+def test_a_signal_stops_what_plays(tmp_path, monkeypatch):
+    started = []
+
+    def sleeper(*_):
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True))
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        return started[0]
+
+    monkeypatch.setattr(methods, "_start", sleeper)
+    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: the same command goes on$"):
+        list(methods._played([methods.Entry("digits", "akd", 0)], tmp_path, [], [[0]]))
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
