@@ -11,6 +11,7 @@ from typing import Any
 
 from akd_jax import files
 from akd_jax.config import Config
+from akd_jax.config.optimizers import RateConfig
 from akd_jax.config.replay import ReplayConfig
 from akd_jax.config_dict import differences, flat, from_dict, to_dict
 from akd_jax.errors import InputError, warn
@@ -135,13 +136,12 @@ def _is_free(key: str, old: Any, new: Any, config: Config) -> bool:
 
 def _has_shares(config: Config) -> bool:
     """Whether something is a share of the run: more epochs would move it in those that are played."""
-    rates = config.student_optimizer, config.generator_optimizer
-    if any(rate.schedule != "constant" or rate.warmup for rate in rates):
-        return True
     own = getattr(config, config.method, None)
-    if not isinstance(own, ReplayConfig):
-        return False
-    return own.adversarial_from > 0 or own.adversarial_ramp > 0 or getattr(own, "reset_at", 1.0) < 1
+    return any(
+        settings.has_shares
+        for settings in (config.student_optimizer, config.generator_optimizer, own)
+        if isinstance(settings, RateConfig | ReplayConfig)
+    )
 
 
 def _among(key: str, names: Sequence[str]) -> bool:

@@ -39,8 +39,8 @@ class Ground(NamedTuple):
     """values: of a config, whoever plays. classes: how many. crop: pixels. flip: whether mirrored images are alike.
 
     capacity: images in a bank. final: share of its peak that a rate ends with.
-    lengths: by recipe, for about the same floating-point operations.
-    rates: by recipe, the students' and the generator's of a search by validation top-1, where there was one.
+    operations: floating-point ones, of every run within a twentieth. lengths: by recipe, for these.
+    rates: by recipe, the students' and the generator's of a search by validation top-1, of those that were searched.
     """
 
     values: Values
@@ -49,8 +49,9 @@ class Ground(NamedTuple):
     flip: bool
     final: float
     capacity: int
+    operations: float
     lengths: Mapping[str, Length]
-    rates: Mapping[str, tuple[float, float]] = {}
+    rates: Mapping[str, tuple[float, float]]
 
 
 DIGITS = Ground(
@@ -71,7 +72,7 @@ DIGITS = Ground(
     flip=False,
     final=0.02,
     capacity=8192,
-    # 3.3e11 operations: an eighteenth of those of akd:digits, which has two students.
+    operations=3.3e11,  # an eighteenth of those of akd:digits, which has two students
     lengths={
         "akd": Length(6, 2),
         "dfad": Length(7, 4),
@@ -85,13 +86,15 @@ DIGITS = Ground(
         "cmi": Length(10, 19),
         "spaceship": Length(10, 11),
     },
-    # By validation, of 21 pairs each and then, from three seeds, of the best five: results/methods/search_digits.json.
+    # By validation: results/methods/search_digits.json.
     # Ours, whose students inherit layers here, from eight seeds of three rates: results/methods/ablation_digits.json.
     rates={"akd": (0.6, 4e-3), "dfad": (0.5, 1.5e-3), "fast": (0.3, 2e-3), "best": (0.3, 2e-3)},
 )
 
 
-def cifar(path: str, student: str, constants: str, data: str, splits: tuple[str, str], **own: Any) -> Ground:
+def cifar(
+    path: str, student: str, constants: str, data: str, splits: tuple[str, str], image_size: int, **own: Any
+) -> Ground:
     """As configs/dfad.py has it for a CPU: a ResNet-20 teaches, batches of 64, a generator of half the width."""
     return Ground(
         {
@@ -100,7 +103,7 @@ def cifar(path: str, student: str, constants: str, data: str, splits: tuple[str,
             "batch_size": 64,
             "generator": {"latents": 256, "width": 32},
             "evaluation": {"data": data, "splits": splits},
-            "image_size": own.pop("image_size"),
+            "image_size": image_size,
         },
         flip=True,
         final=0.01,
@@ -118,7 +121,8 @@ COARSE16 = cifar(
     image_size=16,
     classes=20,
     crop=2,
-    # 4e13 operations: half an hour of a core without AVX512; of those with a bank, in rounds of 25 student steps.
+    operations=4e13,  # half an hour of a core without AVX512
+    # Of those with a bank, in rounds of 25 student steps.
     lengths={
         "akd": Length(40, 17),
         "dfad": Length(40, 43),
@@ -144,7 +148,8 @@ RESNET20 = cifar(
     image_size=32,
     classes=10,
     crop=4,
-    # 4e13 operations; of those with a bank, in rounds of 25 student steps.
+    operations=4e13,
+    # Of those with a bank, in rounds of 25 student steps.
     lengths={
         "akd": Length(10, 10),
         "dfad": Length(10, 26),
@@ -181,7 +186,7 @@ def dfad(ground: Ground) -> Values:
 
 
 def _adversarial(ground: Ground, method: str, student_steps: int) -> Values:
-    student, generator = ground.rates.get(method, (0.1, 1e-3))
+    student, generator = ground.rates[method]
     return {
         "method": method,
         "student_optimizer": _sgd(ground, student, weight_decay=5e-4),
@@ -220,7 +225,7 @@ def dfq(ground: Ground) -> Values:
 
 def fast(ground: Ground) -> Values:
     """Fast-Datafree with five steps a batch; the first tenth of a run fills the bank."""
-    return _fast(ground, *ground.rates.get("fast", (0.2, 3e-3)))
+    return _fast(ground, *ground.rates["fast"])
 
 
 def best(ground: Ground) -> Values:
@@ -228,7 +233,7 @@ def best(ground: Ground) -> Values:
     the bank's images. Where they are the teacher's own network they begin afresh, or there would be nothing to learn.
     """
     (student,) = ground.values["students"]
-    values = _fast(ground, *ground.rates.get("best", (0.6, 2e-3)), mix="mixup")
+    values = _fast(ground, *ground.rates["best"], mix="mixup")
     return values | {"inherit": student != ground.values["teacher"]["arch"]}
 
 

@@ -57,19 +57,16 @@ def operations(variant):
     )
 
 
-BUDGETS = {"digits": 3.3e11, "coarse16": 4e13, "resnet20": 4e13}
-
-
 @pytest.mark.parametrize("recipe", ["akd", "best"])
 def test_a_recipe_has_its_grounds_operations(recipe):
-    assert operations(f"digits_{recipe}") == pytest.approx(BUDGETS["digits"], rel=0.05)
+    assert operations(f"digits_{recipe}") == pytest.approx(recipes.DIGITS.operations, rel=0.05)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ground", recipes.GROUNDS)
-def test_all_recipes_of_a_ground_have_the_same_operations(ground):
-    spent = {name: operations(f"{ground}_{name}") for name in recipes.GROUNDS[ground].lengths}
-    assert spent == {name: pytest.approx(BUDGETS[ground], rel=0.05) for name in spent}
+@pytest.mark.parametrize(("name", "ground"), recipes.GROUNDS.items())
+def test_all_recipes_of_a_ground_have_the_same_operations(name, ground):
+    spent = {recipe: operations(f"{name}_{recipe}") for recipe in ground.lengths}
+    assert spent == {recipe: pytest.approx(ground.operations, rel=0.05) for recipe in spent}
 
 
 def test_every_recipe_has_a_length_on_every_ground():

@@ -32,6 +32,11 @@ class RateConfig:
             "shares of the run, in (0, 1) and rising",
         )
 
+    @property
+    def has_shares(self) -> bool:
+        """Whether something is a share of the run."""
+        return self.schedule != "constant" or self.warmup > 0
+
 
 @dataclass(frozen=True)
 class SgdConfig(RateConfig):

@@ -39,6 +39,11 @@ class ReplayConfig:
         check_crop(self)
         check_temperature(self)
 
+    @property
+    def has_shares(self) -> bool:
+        """Whether something is a share of the run."""
+        return self.adversarial_from > 0 or self.adversarial_ramp > 0
+
 
 @dataclass(frozen=True)
 class FastConfig(ReplayConfig):
@@ -61,6 +66,10 @@ class FastConfig(ReplayConfig):
         super().__post_init__()
         check_finite(self, 0, "latents_rate")
         check_shares(self, "reset_at")
+
+    @property
+    def has_shares(self) -> bool:
+        return super().has_shares or self.reset_at < 1
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def fast(config: Config, scene: Scene) -> dict[str, Any]:
         )
         for name, rate in rates.items()
     }
+    own["reset_at"] = round(own["reset_at"] * _rounds(config))
     return {
         **_replay(config, "fast", own, scene, made=config.batch_size),
         "classes": scene.task.classes,
@@ -93,9 +94,7 @@ def _replay(config: Config, group: str, own: dict[str, Any], scene: Scene, *, ma
             f"{group}.bank_capacity={own['bank_capacity']}: must be at least {made}, the images of one synthesis"
         )
     check_name(f"{group}.mix", own["mix"], MIXES)
-    turns = 1 if config.schedule.students == "joint" else len(config.students)
-    rounds = config.schedule.epochs * config.schedule.rounds_per_epoch * turns
-    rest = dict(own)
+    rounds, rest = _rounds(config), dict(own)
     crop, flip, mix = (rest.pop(key) for key in ("crop", "flip", "mix"))
     unraised = {} if counts(rest["adversarial_weight"]) else {"raised": None}
     weights = Weights(
@@ -116,6 +115,12 @@ def _replay(config: Config, group: str, own: dict[str, Any], scene: Scene, *, ma
         "to_pixels": partial(to_pixels, mean=task.mean, std=task.std),
         "normalise": partial(from_pixels, mean=task.mean, std=task.std),
     }
+
+
+def _rounds(config: Config) -> int:
+    """Of the run, of all students."""
+    turns = 1 if config.schedule.students == "joint" else len(config.students)
+    return config.schedule.epochs * config.schedule.rounds_per_epoch * turns
 
 
 def _zoomed(key: Array, images: Array, *, least: float, flip: bool) -> Array:

@@ -28,11 +28,9 @@ def fast(
     to_pixels: Callable[[Array], Array],
     augment: Callable[[Array, Array], Array],
     weights: Weights,
-    reset_at: float,
+    reset_at: int,
     first_layers: Sequence[str],
     inner_optimizer: optax.GradientTransformation,
-    rounds: int,
-    turns: Sequence[Sequence[str]] = (),
     split: Callable[[Array], Array] = as_it_is,
     **common: Any,
 ) -> Method:
@@ -44,13 +42,11 @@ def fast(
     to_pixels: images as networks see them [B, H, W, C] -> uint8, as the bank has them.
     augment: (key, images) -> images, as networks see them: of the students' images, and of a synthesis' in each of its
     steps, anew, while the bank has them as they were drawn.
-    reset_at: share of the run, at which the modules `first_layers` of the generator begin anew, with weights of
-    N(0, 0.02^2) and no biases (1 for never).
+    reset_at: rounds of all students, after which the modules `first_layers` of the generator begin anew, with weights
+    of N(0, 0.02^2) and no biases.
     inner_optimizer: of {"params": the copy's, "latents": [B, Z]}, fresh for each synthesis.
-    rounds, turns, split, networks, common: as of `replayed` and `assemble`.
+    split, networks, common: as of `replayed` and `assemble`.
     """
-    _, students, _ = networks
-    in_all = rounds * len(turns or students)
 
     def synthesis(match: Match, outer: optax.GradientTransformation) -> Step:
         def step(state: AKDState, teacher_variables: Variables, key: Array):
@@ -84,11 +80,9 @@ def fast(
         synthesis=synthesis,
         syntheses=1,
         shown=synthesis_steps * batch_size,
-        renewed=lambda match: renewal(anew, lambda played: played == round(reset_at * in_all)),
+        renewed=lambda match: renewal(anew, lambda played: played == reset_at),
         batch_size=batch_size,
         augment=augment,
-        rounds=rounds,
-        turns=turns,
         split=split,
         **common,
     )

@@ -18,7 +18,7 @@ STEPS, MEAN, STD = 2, (0.4,), (0.3,)
 @pytest.fixture(scope="module")
 def game():
     """Of 20 rounds in all; the term counts from the third on, and the first layers begin anew in the sixth."""
-    return make_close_game("fast", weights=weights(adversarial_from=2), reset_at=0.25)
+    return make_close_game("fast", weights=weights(adversarial_from=2), reset_at=5)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_curriculum_grows_evenly():
 
 def test_it_reaches_the_synthesis(synthesis, game, descend):
     """Ten rounds long, from the third on: in the seventh it is half of the way."""
-    slow = make_close_game("fast", weights=weights(adversarial_from=2, adversarial_ramp=10), reset_at=0.25)
+    slow = make_close_game("fast", weights=weights(adversarial_from=2, adversarial_ramp=10), reset_at=5)
     state = game.state.replace(step=jnp.int32(6))
     losses, *_ = written_out(descend, state, jax.random.key(0), share=0.0, adversarial=1.33 / 2)
     step = quick(slow.method.turns["large"].steps["generator_step"])
