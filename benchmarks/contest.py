@@ -91,7 +91,7 @@ def tables(measured: Mapping[str, Any]) -> str:
 def _table(ground: str, rows: Sequence[Mapping[str, Any]]) -> str:
     head = [
         ground, "seeds", "test top-1, last", "best by validation", "best by test", "agreement, last",
-        "images shown to the teacher", "operations", "minutes",
+        "images shown to the teacher", "operations", "minutes", "on",
     ]  # fmt: skip
     lines = [head, ["---"] * len(head), *map(_cells, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -107,6 +107,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['teacher_queries']:,.0f}",
         f"{row['flops']:.2e}",
         f"{row['wall_seconds'] / 60:.1f}",
+        "; ".join(row["devices"]),
     ]
 
 

@@ -17,7 +17,7 @@ from akd_jax.cli import config_flag
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.config_dict import differences
 from akd_jax.errors import InputError, StoppedError
-from benchmarks import contest, machine, report
+from benchmarks import contest, report
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "methods.py"
@@ -101,9 +101,11 @@ def _contest(arguments: list[str]) -> None:
     shares = [cores[i :: flags.jobs] for i in range(flags.jobs)]
     for entry in _played(missing, flags.workdir, settings, shares):
         _keep(flags.workdir / entry.place, flags.results / entry.place)
-    measured = {"machine": machine.facts(), "jobs": flags.jobs, "grounds": contest.compared(flags.results)}
+    # Of all that is kept, whoever played it: each run's summary says on which device and with which versions.
+    measured = {"schema": 2, "grounds": contest.compared(flags.results)}
     print(contest.tables(measured))
-    report.write(flags.json, ["scripts/benchmark_methods.py", *arguments], measured)
+    flags.json.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(flags.json, measured)
     flags.plot.parent.mkdir(parents=True, exist_ok=True)
     contest.draw(flags.results, flags.plot)
 

@@ -110,7 +110,8 @@ def test_the_best_last_comes_first_and_peeking_is_seen(tmp_path):
     lines = contest.tables({"grounds": found}).splitlines()
     assert lines[-2].startswith("| fast (not finished) | 1 | 65.00 % |")
     assert lines[-1] == (
-        "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 50.00 % | 2,000 | 1.00e+12 | 1.5 |"
+        "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 50.00 % "
+        "| 2,000 | 1.00e+12 | 1.5 | 1 x cpu (cpu) |"
     )
     contest.draw(tmp_path, tmp_path / "top1.png")
     assert (tmp_path / "top1.png").read_bytes().startswith(b"\x89PNG")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from akd_jax import spread
+from benchmarks import contest
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -22,3 +23,9 @@ def test_figures_of_several_seeds_are_of_their_runs(name, when):
         assert (wanted["mean"], wanted["deviation"]) == pytest.approx((found["mean"], found["deviation"]), abs=1e-5)
         agreement = spread.mean(each["agreement"] for each in measured)
         assert wanted["agreement_mean"] == pytest.approx(agreement, abs=1e-5)
+
+
+def test_figures_of_methods_are_of_all_runs_beside_them():
+    told = json.loads((RESULTS / "methods" / "results.json").read_text())
+    found = contest.compared(RESULTS / "methods")
+    assert json.loads(json.dumps(found)) == told["grounds"], "scripts/benchmark_methods.py writes them anew"
