@@ -26,7 +26,8 @@ def predict(network: Network, variables: Variables, images: Array, *, batch_size
 def measure(logits: Array, labels: Array, teacher_logits: Array | None = None) -> Metrics:
     """Of N images: top1, top5, loss (mean cross-entropy in nats), ece (see `calibration_error`).
 
-    With the teacher's logits also agreement, the share of images that it puts into the same class.
+    With the teacher's logits also agreement, the share of images that it puts into the same class, and kl, the mean of
+    KL(teacher || student) in nats, at temperature 1.
     """
     chex.assert_shape(labels, logits.shape[:1])
     chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], -1)
@@ -39,7 +40,11 @@ def measure(logits: Array, labels: Array, teacher_logits: Array | None = None) -
     if teacher_logits is None:
         return measures
     chex.assert_equal_shape((logits, teacher_logits))
-    return measures | {"agreement": top1(logits, teacher_logits.argmax(-1))}
+    teacher, student = jax.nn.log_softmax(teacher_logits), jax.nn.log_softmax(logits)
+    return measures | {
+        "agreement": top1(logits, teacher_logits.argmax(-1)),
+        "kl": (jnp.exp(teacher) * (teacher - student)).sum(-1).mean(),
+    }
 
 
 def top1(logits: Array, labels: Array) -> Array:

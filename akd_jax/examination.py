@@ -19,8 +19,9 @@ from akd_jax.types import Array, Network, Variables
 BATCH_SIZE = 250
 
 Figures = dict[str, Any]
-"""network, data, split; images, top1, top5, loss, agreement (None without the teacher), ece; classes: a row for each
-class, with its number, name, images and top1 (None without images)."""
+"""network, data, split; images, top1, top5, loss, ece; agreement, kl and retention, top1 over the teacher's on the same
+images (None without the teacher); classes: a row for each class, with its number, name, images and top1 (None without
+images)."""
 
 
 def of_teacher(logits: Array, held: Images, *, name: str, source: str, split: str) -> Figures:
@@ -99,4 +100,10 @@ def _figures(logits: Array, held: Images, teacher_logits: Array | None) -> Mappi
         {"class": number, "name": name, "images": count, "top1": round(hits / count, 6) if count else None}
         for number, (name, count, hits) in enumerate(zip(names, counts, right, strict=True))
     ]
-    return {"images": len(held.labels), "agreement": None, **measures, "classes": classes}
+    compared = {"agreement": None, "kl": None, "retention": _retention(measures["top1"], teacher_logits, held)}
+    return {"images": len(held.labels), **compared, **measures, "classes": classes}
+
+
+def _retention(top1: float, teacher_logits: Array | None, held: Images) -> float | None:
+    teacher_top1 = 0.0 if teacher_logits is None else float(evaluate.top1(teacher_logits, held.labels))
+    return round(top1 / teacher_top1, 4) if teacher_top1 else None

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 LABELS = ("kind", "round", "epoch", "student", "split", "seed")
 """What says where a row belongs; its other numbers were measured."""
 HISTORY = (
-    "epoch", "round", "student", "split", "top1", "top5", "loss", "agreement", "ece",
+    "epoch", "round", "student", "split", "top1", "top5", "loss", "agreement", "kl", "ece",
     "teacher_queries", "flops", "wall_seconds", "seconds", "seed",
 )  # fmt: skip
 

@@ -39,7 +39,7 @@ class Recorder:
     def report(self, progress: Progress, *, teacher_top1: Mapping[str, float]) -> None:
         """history.csv and summary.json; as for `summarise`."""
         self._write_history()
-        summary = summarise(self._run, progress, teacher_top1=teacher_top1)
+        summary = summarise(self._run, progress, teacher_top1=teacher_top1, rows=metrics.read(self._rows))
         files.write_json(self._run.directory / workdir.SUMMARY, summary)
 
     def draw(self, progress: Progress) -> None:

@@ -2,22 +2,28 @@
 
 import dataclasses
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
 from akd_jax import __version__, chips
+from akd_jax.hindsight import look_back
+from akd_jax.metrics import Row
 from akd_jax.progress import Progress
 from akd_jax.run import Run
 
 SCHEMA = 1
 
 
-def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]) -> dict[str, Any]:
-    """teacher_top1: by split. In the result, teacher_queries are evaluation aside.
+def summarise(
+    run: Run, progress: Progress, *, teacher_top1: Mapping[str, float], rows: Sequence[Row]
+) -> dict[str, Any]:
+    """teacher_top1: by split; rows: all of metrics.jsonl. In the result, teacher_queries are evaluation aside.
 
-    What the run does not have, a teacher or labelled images to learn from, is None.
+    Of a student: last and best, its measures by split after the last evaluation and after the one at which its top-1 on
+    the first split was highest, and what `look_back` says. What the run does not have, a teacher or labelled images to
+    learn from, is None.
 
     images_per_second, mfu: of what plays, all runs that are in step in their common time; so of one by itself, images
     shown a second to its teacher, or where that sees none, to its students, and model FLOP utilisation, its operations
@@ -55,6 +61,7 @@ def summarise(run: Run, progress: Progress, *, teacher_top1: Mapping[str, float]
                     split: {**measures, "round": progress.best[name].round}
                     for split, measures in progress.best[name].measures.items()
                 },
+                **look_back(rows, name, teacher_top1),
             }
             for name, count in run.parameters.items()
         },

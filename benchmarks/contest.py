@@ -18,7 +18,9 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
     """Ground -> a row a recipe, the highest mean test top-1 at the last evaluation first.
 
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
-    best_on_test, the top-1 at the evaluation at which that was highest, and agreement, with the teacher at the last.
+    best_on_test, the top-1 at the evaluation at which that was highest; by_agreement, that at the one at which student
+    and teacher agreed most on images without labels (`look_back`), None where nobody knows; and agreement, with the
+    teacher at the last.
     Raises InputError where runs of one recipe are of several teachers, students or lengths, and where one was not
     measured on test images.
     """
@@ -56,8 +58,10 @@ def _row(runs: Sequence[Path]) -> dict[str, Any]:
     if None in last:
         raise _not_measured(runs[last.index(None)], split)
     peaks = [{"top1": max(point["top1"] for point in _curve(run, split))} for run in runs]
+    picked = [(summary["students"][row["student"]].get("by_agreement") or {}).get("top1", {}) for summary in summaries]
     return row | {
         "best_on_test": spread.of_top1(peaks),
+        "by_agreement": spread.of_top1([{"top1": top1.get(split)} for top1 in picked]),
         "agreement": spread.mean([measures["agreement"] for measures in last]),
     }
 
@@ -90,8 +94,8 @@ def tables(measured: Mapping[str, Any]) -> str:
 
 def _table(ground: str, rows: Sequence[Mapping[str, Any]]) -> str:
     head = [
-        ground, "seeds", "test top-1, last", "best by validation", "best by test", "agreement, last",
-        "images shown to the teacher", "operations", "minutes", "on",
+        ground, "seeds", "test top-1, last", "best by validation", "best by agreement", "best by test",
+        "agreement, last", "images shown to the teacher", "operations", "minutes", "on",
     ]  # fmt: skip
     lines = [head, ["---"] * len(head), *map(_cells, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -102,7 +106,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     return [
         row["config"].rpartition("_")[2] + unfinished,
         str(len(row["seeds"])),
-        *(spread.percent(row[when]) for when in ("last", "best", "best_on_test")),
+        *(spread.percent(row[when]) for when in ("last", "best", "by_agreement", "best_on_test")),
         f"{100 * row['agreement']:.2f} %",
         f"{row['teacher_queries']:,.0f}",
         f"{row['flops']:.2e}",

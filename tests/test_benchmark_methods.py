@@ -83,7 +83,7 @@ def run(
     place.mkdir(parents=True)
     picks, told = splits
     measures = {picks: {"top1": best}, told: {"top1": last, "agreement": 0.5}}
-    played = {"parameters": 1000, "last": measures, "best": measures}
+    played = {"parameters": 1000, "last": measures, "best": measures, "by_agreement": {"top1": {told: best}}}
     summary = {
         "config": f"methods:{ground}_{recipe}", "seed": seed, "finished": finished, "students": {student: played},
         "teacher": {"arch": "resnet20", "digest": teacher, "top1": {told: 0.8}}, "teacher_queries": 2000,
@@ -110,9 +110,13 @@ def test_the_best_last_comes_first_and_peeking_is_seen(tmp_path):
     lines = contest.tables({"grounds": found}).splitlines()
     assert lines[-2].startswith("| fast (not finished) | 1 | 65.00 % |")
     assert lines[-1] == (
-        "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 50.00 % "
+        "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 80.00 ± 7.07 % | 50.00 % "
         "| 2,000 | 1.00e+12 | 1.5 | 1 x cpu (cpu) |"
     )
+    (earlier := tmp_path / "digits" / "akd" / "seed_0" / "summary.json").write_text(
+        earlier.read_text().replace("by_agreement", "of_a_version_without")
+    )
+    assert contest.compared(tmp_path)["digits"][1]["by_agreement"]["top1"] == [None, 0.85]
     contest.draw(tmp_path, tmp_path / "top1.png")
     assert (tmp_path / "top1.png").read_bytes().startswith(b"\x89PNG")
 

@@ -35,6 +35,9 @@ def test_measure_by_hand():
     right, wrong = np.log1p(np.exp(-2)), np.log1p(np.exp(2))
     assert measures["top1"] == 0.75
     assert measures["agreement"] == 0.5
+    sure, surer = np.exp([0, 1]) / np.exp([0, 1]).sum(), np.exp([0, 2]) / np.exp([0, 2]).sum()
+    apart = [(sure * np.log(sure / other)).sum() for other in (surer, surer[::-1])]
+    assert measures["kl"] == pytest.approx(np.mean(apart), rel=1e-5)
     assert measures["loss"] == pytest.approx((3 * right + wrong) / 4)
     assert measures["top5"] == 1 and measures["ece"] == calibration_error(logits, jnp.array([0, 1, 1, 1]))
     assert "agreement" not in measure(logits, jnp.array([0, 1, 1, 1]))

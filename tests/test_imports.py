@@ -81,7 +81,8 @@ ARROWS = {
     "run": "compilation config embeddings_file experiment facts families flops found lessons models schedule "
     "sharding starts task teacher types",
     "judge": "collapse compilation data evaluate models run types",
-    "summary": "akd_jax chips progress run",
+    "hindsight": "metrics spread",
+    "summary": "akd_jax chips hindsight metrics progress run",
     "trace": "errors schedule",
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict embeddings_file errors experiment families files lessons progress task teacher "

@@ -68,8 +68,8 @@ def test_no_line_that_is_not_json(tmp_path):
 def test_history_holds_the_evaluations(tmp_path):
     evaluation = {
         "kind": "eval", "epoch": 1, "round": 5, "student": "s", "split": "test", "top1": 0.5, "top5": 1.0,
-        "loss": 1.5, "agreement": 0.25, "ece": 0.125, "teacher_queries": 64, "flops": 10**9, "wall_seconds": 8.0,
-        "seconds": 2.0, "seed": 0,
+        "loss": 1.5, "agreement": 0.25, "kl": 0.5, "ece": 0.125, "teacher_queries": 64, "flops": 10**9,
+        "wall_seconds": 8.0, "seconds": 2.0, "seed": 0,
     }  # fmt: skip
     metrics.write_history(tmp_path / "history.csv", [*rows(1, 2), evaluation])
     with (tmp_path / "history.csv").open(newline="") as file:

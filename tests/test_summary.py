@@ -26,7 +26,7 @@ PLAYED = progress.fresh(AKDState(jnp.int32(4), {}, ()))._replace(seconds=2.0, fl
 
 
 def summary(played=PLAYED, **how):
-    return summarise(run(**how), played, teacher_top1={})
+    return summarise(run(**how), played, teacher_top1={}, rows=())
 
 
 def test_the_share_of_the_chips_peak(monkeypatch):

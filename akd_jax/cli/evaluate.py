@@ -67,9 +67,16 @@ def _evaluate(arguments: list[str]) -> None:
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield f"{result['network']} on {result['data']} {result['split']}, {result['images']:,} images"
-    for key, name in {"top1": "top-1", "top5": "top-5", "agreement": "agreement with the teacher"}.items():
+    shares = {
+        "top1": "top-1",
+        "retention": "of the teacher's",
+        "top5": "top-5",
+        "agreement": "agreement with the teacher",
+    }
+    for key, name in shares.items():
         yield f"  {name:<28}{_percent(result[key])}"
-    yield f"  {'loss (nats)':<28}" + ("       -" if result["loss"] is None else f"{result['loss']:8.4f}")
+    for key, name in {"kl": "KL(teacher || student), nats", "loss": "loss (nats)"}.items():
+        yield f"  {name:<28}" + ("       -" if result[key] is None else f"{result[key]:8.4f}")
     yield f"  {'calibration error (ECE)':<28}{_percent(result['ece'])}"
     yield "  class                       top-1      images"
     for row in result["classes"]:

@@ -20,12 +20,14 @@ def test_evaluated_students(run, tmp_path, capsys):
         found = json.loads(out.read_text())
         (network,) = found["networks"]
         assert found["schema"] == 1 and (network["data"], network["split"]) == ("digits", "validation")
-        for key in ("top1", "top5", "loss", "agreement", "ece"):
+        for key in ("top1", "top5", "loss", "agreement", "kl", "ece"):
             assert network[key] == pytest.approx(summary[saved]["validation"][key], abs=2e-6)
         assert network["images"] == sum(row["images"] for row in network["classes"]) == 397
         right = sum(row["images"] * row["top1"] for row in network["classes"])
         assert right == pytest.approx(397 * network["top1"], abs=1e-2)
         assert 0 <= network["top1"] <= network["top5"] <= 1 and 0 <= network["ece"] <= 1
+    teacher = json.loads((run / "summary.json").read_text())["teacher"]["top1"]["validation"]
+    assert network["retention"] == pytest.approx(network["top1"] / teacher, abs=1e-4)
     printed = capsys.readouterr().out
     assert f"{100 * network['top1']:.2f} %" in printed and "at its best" in printed
 
@@ -37,7 +39,7 @@ def test_evaluated_without_the_runs_teacher(run, tmp_path):
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert status(evaluate, "--workdir", tmp_path / "run", "--json", tmp_path / "figures.json") == 0
     (network,) = json.loads((tmp_path / "figures.json").read_text())["networks"]
-    assert network["agreement"] is None and network["images"] == 400
+    assert network["agreement"] is network["kl"] is network["retention"] is None and network["images"] == 400
 
 
 def test_evaluated_teacher(tmp_path, capsys):
@@ -45,7 +47,8 @@ def test_evaluated_teacher(tmp_path, capsys):
     flags = ("--teacher", tmp_path / "teacher", "--data", "digits", "--json", tmp_path / "figures.json")
     assert status(evaluate, *flags) == 0
     (network,) = json.loads((tmp_path / "figures.json").read_text())["networks"]
-    assert network["top1"] > 0.985 and network["agreement"] == 1
+    assert network["top1"] > 0.985 and network["agreement"] == network["retention"] == 1
+    assert network["kl"] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
