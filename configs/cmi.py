@@ -1,4 +1,4 @@
-"""CMI (Fang et al. 2021, arXiv:2105.08584) with the numbers of its released code.
+"""CMI (Fang et al. 2021, arXiv:2105.08584) with the numbers of its released code, but for a bank of all its images.
 
 python scripts/train.py --config configs/cmi.py         CIFAR-100, ResNet-34 -> ResNet-18
 python scripts/train.py --config configs/cmi.py:wrn     WRN-40-2 -> WRN-16-1

@@ -4,8 +4,8 @@ python scripts/train.py --config configs/spaceship.py         CIFAR-100, ResNet-
 python scripts/train.py --config configs/spaceship.py:wrn     WRN-40-2 -> WRN-16-1
     Need teacher/resnet34_8x_cifar100.pth or teacher/wrn40_2_cifar100.pth, and a GPU with more than 24 GB: the features
     of 51,200 images are 11 GB of each checkpoint and of its memory, where a guarded step may hold them twice. Not yet
-    run. Reported there, best epoch on test: 77.41 and 58.06 %, with teachers of 78.05 % and 75.83 %; 77.15 +- 0.21 over
-    six seeds for the first.
+    run. Reported there for the first, best epoch on test: 77.41 %, with a teacher of 78.05 %; 77.15 +- 0.21 over six
+    seeds.
 """
 
 from functools import partial

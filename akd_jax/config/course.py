@@ -44,7 +44,7 @@ class ScheduleConfig:
 class EvaluationConfig:
     """The labelled images on which students are measured; none is trained on them.
 
-    data: cifar10, cifar100, digits, or the path of an .npz or an image folder; "" for none.
+    data: cifar10, cifar100, cifar100_coarse16, digits, or the path of an .npz or an image folder; "" for none.
     data_dir: "" is tensorflow-datasets' own.
     splits: measured every `every_epochs` epochs; the first of them picks each student's best.
     final_splits: measured at the run's end only. The teacher is measured once on all of them.
