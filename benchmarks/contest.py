@@ -9,6 +9,7 @@ from typing import Any
 from akd_jax import comparison, files, spread, workdir
 from akd_jax.comparison import Told
 from akd_jax.errors import InputError
+from benchmarks import kept
 
 AGAINST = {"teacher_queries": ("thousands of images shown to the teacher", 1000), "wall_seconds": ("minutes", 60)}
 """What a curve is drawn against -> its name, and its unit."""
@@ -28,22 +29,8 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
         ground: sorted(
             (_row(runs) for runs in recipes.values()), key=lambda row: row["last"]["mean"] or 0.0, reverse=True
         )
-        for ground, recipes in _found(results).items()
+        for ground, recipes in kept.found(results).items()
     }
-
-
-def _found(results: Path) -> dict[str, dict[str, list[Path]]]:
-    """Ground -> recipe -> the directories of its runs, by seed."""
-    found: dict[str, dict[str, list[Path]]] = {}
-    for summary in sorted(results.glob(f"*/*/seed_*/{workdir.SUMMARY}"), key=_seed):
-        ground, recipe = summary.parts[-4:-2]
-        found.setdefault(ground, {}).setdefault(recipe, []).append(summary.parent)
-    return found
-
-
-def _seed(summary: Path) -> tuple[str, int]:
-    run = summary.parent
-    return str(run.parent), int(run.name.removeprefix("seed_"))
 
 
 def _row(runs: Sequence[Path]) -> dict[str, Any]:
@@ -124,7 +111,7 @@ def draw(results: Path, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    found = _found(results)
+    found = kept.found(results)
     names = sorted({recipe for recipes in found.values() for recipe in recipes})
     strong_and_pale = colormaps["tab20"].colors  # in turn
     colours = dict(zip(names, itertools.cycle(strong_and_pale[::2] + strong_and_pale[1::2]), strict=False))

@@ -24,7 +24,8 @@ from akd_jax.models import MODELS
 from akd_jax.schedule import Schedule, rounds_by_turn
 from akd_jax.task import Task
 from akd_jax.types import FILLING
-from benchmarks import contest, methods
+from benchmarks import contest, methods, pool
+from benchmarks.kept import Entry, check_same, keep
 
 TINY = (
     "--config.batch_size=8",
@@ -208,7 +209,7 @@ def test_seeds_of_another_teacher_are_not_kept_beside(tmp_path):
     place = tmp_path / "other" / "digits" / "akd" / "seed_1"
     place.rename(tmp_path / "run")
     with pytest.raises(InputError, match="has runs of another teacher"):
-        methods._keep(tmp_path, tmp_path / "kept" / "digits" / "akd" / "seed_1")
+        keep(tmp_path, tmp_path / "kept" / "digits" / "akd" / "seed_1")
     assert not (tmp_path / "kept" / "digits" / "akd" / "seed_1").exists()
 
 
@@ -223,10 +224,10 @@ def test_figures_go_where_they_are_told_to(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out" / "top1.png").exists() and not (quick / "results.json").exists()
 
 
-@pytest.mark.parametrize("path", sorted((methods.ROOT / "results" / "methods").glob("*/*/config.json")))
+@pytest.mark.parametrize("path", sorted((pool.ROOT / "results" / "methods").glob("*/*/config.json")))
 def test_what_is_kept_in_the_repository_is_of_todays_recipes(path):
     ground, recipe = path.parts[-3:-1]
-    methods._check_same(path.parent, methods._recipe(methods.Entry(ground, recipe, 0), []))
+    check_same(path.parent, methods._recipe(Entry(ground, recipe, 0), []))
 
 
 @pytest.mark.slow
@@ -264,7 +265,7 @@ def test_a_signal_stops_what_plays(tmp_path, monkeypatch):
         threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
         return started[0]
 
-    monkeypatch.setattr(methods, "_start", sleeper)
+    monkeypatch.setattr(pool, "_start", sleeper)
     with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: the same command goes on$"):
-        list(methods._played([methods.Entry("digits", "akd", 0)], tmp_path, [], [[0]]))
+        list(pool.played([Entry("digits", "akd", 0)], tmp_path, [], [[0]]))
     assert [process.returncode for process in started] == [-signal.SIGTERM]
