@@ -9,6 +9,8 @@ from typing import Any
 from akd_jax import comparison, files, spread, workdir
 from akd_jax.comparison import Told
 from akd_jax.errors import InputError
+from akd_jax.families import FAMILIES
+from akd_jax.methods import METHODS
 from benchmarks import kept
 
 AGAINST = {"teacher_queries": ("thousands of images shown to the teacher", 1000), "wall_seconds": ("minutes", 60)}
@@ -20,8 +22,8 @@ def compared(results: Path) -> dict[str, list[dict[str, Any]]]:
 
     results: has GROUND/RECIPE/seed_N, with the summary and the history of each run. A row is as of `compare`, and has
     best_on_test, the top-1 at the evaluation at which that was highest; by_agreement, that at the one at which student
-    and teacher agreed most on images without labels (`look_back`), None where nobody knows; and agreement, with the
-    teacher at the last.
+    and teacher agreed most on images without labels (`look_back`), None where nobody knows; agreement, with the teacher
+    at the last; and student_steps, None without settings beside the runs.
     Raises InputError where runs of one recipe are of several teachers, students or lengths, and where one was not
     measured on test images.
     """
@@ -50,7 +52,20 @@ def _row(runs: Sequence[Path]) -> dict[str, Any]:
         "best_on_test": spread.of_top1(peaks),
         "by_agreement": spread.of_top1([{"top1": top1.get(split)} for top1 in picked]),
         "agreement": spread.mean([measures["agreement"] for measures in last]),
+        "student_steps": spread.mean(
+            [_student_steps(run, summary) for run, summary in zip(runs, summaries, strict=True)]
+        ),
     }
+
+
+def _student_steps(run: Path, summary: Mapping[str, Any]) -> int | None:
+    """In all rounds but those that fill a bank."""
+    recipe = workdir.recipe(run.parent)
+    if not recipe:
+        return None
+    own = FAMILIES[METHODS[recipe["method"]]].group
+    filling = recipe["schedule.filling"] * recipe["schedule.rounds_per_epoch"]
+    return (summary["rounds"] - filling) * recipe.get(f"{own}.student_steps", 1)
 
 
 def _told_of(run: Path) -> str:
@@ -82,7 +97,7 @@ def tables(measured: Mapping[str, Any]) -> str:
 def _table(ground: str, rows: Sequence[Mapping[str, Any]]) -> str:
     head = [
         ground, "seeds", "test top-1, last", "best by validation", "best by agreement", "best by test",
-        "agreement, last", "images shown to the teacher", "operations", "minutes", "on",
+        "agreement, last", "student steps", "images shown to the teacher", "operations", "minutes", "on",
     ]  # fmt: skip
     lines = [head, ["---"] * len(head), *map(_cells, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -95,6 +110,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         str(len(row["seeds"])),
         *(spread.percent(row[when]) for when in ("last", "best", "by_agreement", "best_on_test")),
         f"{100 * row['agreement']:.2f} %",
+        "-" if row["student_steps"] is None else f"{row['student_steps']:,.0f}",
         f"{row['teacher_queries']:,.0f}",
         f"{row['flops']:.2e}",
         f"{row['wall_seconds'] / 60:.1f}",

@@ -112,7 +112,7 @@ def test_the_best_last_comes_first_and_peeking_is_seen(tmp_path):
     assert lines[-2].startswith("| fast (not finished) | 1 | 65.00 % |")
     assert lines[-1] == (
         "| akd | 2 | 60.00 ± 14.14 % | 60.00 ± 14.14 % | 80.00 ± 7.07 % | 80.00 ± 7.07 % | 50.00 % "
-        "| 2,000 | 1.00e+12 | 1.5 | 1 x cpu (cpu) |"
+        "| - | 2,000 | 1.00e+12 | 1.5 | 1 x cpu (cpu) |"
     )
     (earlier := tmp_path / "digits" / "akd" / "seed_0" / "summary.json").write_text(
         earlier.read_text().replace("by_agreement", "of_a_version_without")
@@ -222,6 +222,13 @@ def test_figures_go_where_they_are_told_to(tmp_path, monkeypatch, capsys):
     assert "1 runs, 0 of them to be played" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "figures.json").read_text())["grounds"]["digits"][0]["seeds"] == [0]
     assert (tmp_path / "out" / "top1.png").exists() and not (quick / "results.json").exists()
+
+
+@pytest.mark.parametrize(("recipe", "steps"), [("akd", 40 * 17 * 15), ("best", (460 - 46) * 25), ("dafl", 40 * 112)])
+def test_student_steps_are_those_of_the_recipe(recipe, steps):
+    rows = contest.compared(pool.ROOT / "results" / "methods")["coarse16"]
+    (row,) = (row for row in rows if row["config"] == f"methods:coarse16_{recipe}")
+    assert row["student_steps"] == steps
 
 
 @pytest.mark.parametrize("path", sorted((pool.ROOT / "results" / "methods").glob("*/*/config.json")))
