@@ -88,7 +88,7 @@ def run(
     summary = {
         "config": f"methods:{ground}_{recipe}", "seed": seed, "finished": finished, "students": {student: played},
         "teacher": {"arch": "resnet20", "digest": teacher, "top1": {told: 0.8}}, "teacher_queries": 2000,
-        "flops": flops, "wall_seconds": 90.0, "images_per_second": 20.0, "device": "1 x cpu (cpu)",
+        "rounds": 3, "flops": flops, "wall_seconds": 90.0, "images_per_second": 20.0, "device": "1 x cpu (cpu)",
     }  # fmt: skip
     (place / "summary.json").write_text(json.dumps(summary))
     with (place / "history.csv").open("w", newline="") as file:
@@ -220,7 +220,8 @@ def test_figures_go_where_they_are_told_to(tmp_path, monkeypatch, capsys):
     (quick / "digits" / "akd" / "config.json").write_text(json.dumps(settings_of(*methods.QUICK)))
     assert status(methods, "--quick", "--json", "out/figures.json", "--plot", "out/top1.png") == 0
     assert "1 runs, 0 of them to be played" in capsys.readouterr().out
-    assert json.loads((tmp_path / "out" / "figures.json").read_text())["grounds"]["digits"][0]["seeds"] == [0]
+    (row,) = json.loads((tmp_path / "out" / "figures.json").read_text())["grounds"]["digits"]
+    assert (row["seeds"], row["student_steps"]) == ([0], 3 * 15)
     assert (tmp_path / "out" / "top1.png").exists() and not (quick / "results.json").exists()
 
 
