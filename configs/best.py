@@ -11,6 +11,12 @@ python scripts/train.py --config configs/best.py          CIFAR-100, ResNet-34 -
     steps a round, a third of the operations, seed 0: test top-1 at the last round 76.82 % (results/h200/results.json).
     With all of them not yet run.
 
+python scripts/train.py --config configs/best.py:PAIR     the field's others
+    PAIR: wrn16_1, wrn40_1 or wrn16_2, of WRN-40-2, or vgg11, VGG-11 -> ResNet-18; on CIFAR-10 cifar10, or cifar10_
+    before one of these. All with the numbers of the first, searched for none. A WRN-16-2 begins with the teacher's
+    layers throughout, a WRN-16-1 and a WRN-40-1 with two small ones, a ResNet-18 with none of a VGG-11's, of which a
+    warning speaks. Need the teacher that teacher.path names. Not yet run at full size.
+
 python scripts/train.py --config configs/best.py:digits   8x8 digits at 16x16, teacher included
     Test top-1 at the last round, mean and deviation of seeds 0 to 4: 98.75 +- 0.31 %; the teacher 99.00 %.
 """
@@ -23,19 +29,15 @@ from ml_collections import ConfigDict
 import akd_jax
 from akd_jax.config_dict import complete
 from akd_jax.normalisation import NORMALISATIONS
+from akd_jax.pairs import Pair, variants
 
 
-def resnet() -> dict[str, Any]:
+def cifar(name: str, pair: Pair) -> dict[str, Any]:
     """220 epochs of a synthesis of 256 images, ten steps long, and of 400 student steps but for the first 20."""
     return {
-        "name": "best",
+        "name": name,
         "method": "fast",
-        "teacher": {
-            "path": "teacher/resnet34_8x_cifar100.pth",
-            "arch": "resnet34_8x",
-            **NORMALISATIONS["cifar100"]._asdict(),
-        },
-        "students": ("resnet18_8x",),
+        **pair.players(),
         "inherit": True,
         "student_optimizer": {"learning_rate": 0.2, "weight_decay": 1e-4, "schedule": "cosine", "final": 1e-3},
         "generator_optimizer": {"learning_rate": 2e-3, "beta1": 0.5},
@@ -51,7 +53,7 @@ def resnet() -> dict[str, Any]:
             "bank_capacity": 220 * 256,
         },
         "schedule": {"epochs": 220, "rounds_per_epoch": 1, "filling": 20},
-        "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 10},  # each saves the bank
+        "evaluation": {"data": pair.data.name, "splits": ("test",), "every_epochs": 10},  # each saves the bank
     }
 
 
@@ -85,7 +87,7 @@ def digits() -> dict[str, Any]:
     }
 
 
-VARIANTS = {"": resnet, "digits": digits}
+VARIANTS = variants("best", cifar) | {"digits": digits}
 
 
 def get_config(variant: str = "") -> ConfigDict:

@@ -9,56 +9,43 @@ python scripts/train.py --config configs/fast.py:wrn     WRN-40-2 -> WRN-16-1, t
     with results/teachers/resnet34.pth (78.26 %), in bfloat16 and 116 student steps a round, a third of the operations,
     seed 0: test top-1 at the last round 71.74 % (results/h200/results.json).
 
+python scripts/train.py --config configs/fast.py:PAIR    the field's others, ten steps
+    PAIR: wrn16_1 (as wrn), wrn40_1 or wrn16_2, of WRN-40-2, or vgg11, VGG-11 -> ResNet-18; on CIFAR-10, with the same
+    numbers, cifar10, or cifar10_ before one of these. Need the teacher that teacher.path names. Not yet run at full
+    size.
+
 python scripts/train.py --config configs/fast.py:resnet20  CIFAR-100, ResNet-20 -> ResNet-20
     At the size of a CPU, from the teacher that is in the repository, of 63.40 %. Seed 0, an hour on two cores, half of
     it beside other work: test top-1 at the last round 40.15 % (results/cifar100_resnet20/fast.json).
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
-from akd_jax.normalisation import NORMALISATIONS
+from akd_jax.pairs import PAIRS, Pair, variants
 
 TRAINED = Path(__file__).parents[1] / "results" / "teachers"
 
-
-def ten() -> dict[str, Any]:
-    return _resnet("fast", steps=10, generator_rate=2e-3, latents_rate=0.01)
-
-
-def five() -> dict[str, Any]:
-    return _resnet("fast:five", steps=5, generator_rate=3e-3, latents_rate=0.01)
-
-
-def two() -> dict[str, Any]:
-    return _resnet("fast:two", steps=2, generator_rate=5e-3, latents_rate=0.015)
+WEIGHTS = {
+    "resnet34_8x": {"adversarial_weight": 1.33, "one_hot_weight": 0.5},
+    "vgg11_bn": {"adversarial_weight": 1.0, "one_hot_weight": 0.5},
+    "wrn40_2": {"adversarial_weight": 1.1, "one_hot_weight": 0.4},
+}
+"""By teacher, for both data sets."""
 
 
-def wrn() -> dict[str, Any]:
-    of_wrn = {"adversarial_weight": 1.1, "one_hot_weight": 0.4}
-    return _released("fast:wrn", "wrn40_2", "wrn16_1", steps=10, generator_rate=2e-3, latents_rate=0.01, **of_wrn)
-
-
-def _resnet(name: str, **own: Any) -> dict[str, Any]:
-    return _released(name, "resnet34_8x", "resnet18_8x", adversarial_weight=1.33, one_hot_weight=0.5, **own)
-
-
-def _released(
-    name: str, teacher: str, student: str, *, steps: int, generator_rate: float, **own: float
+def released(
+    name: str, pair: Pair, *, steps: int = 10, generator_rate: float = 2e-3, latents_rate: float = 0.01
 ) -> dict[str, Any]:
     """220 epochs of a synthesis of 256 images, and of 400 student steps but for the first 20; the bank forgets none."""
     return {
         "name": name,
         "method": "fast",
-        "teacher": {
-            "path": f"teacher/{teacher}_cifar100.pth",
-            "arch": teacher,
-            **NORMALISATIONS["cifar100"]._asdict(),
-        },
-        "students": (student,),
+        **pair.players(),
         "student_optimizer": {
             "learning_rate": 0.2,
             "momentum": 0.9,
@@ -79,12 +66,13 @@ def _released(
             "adversarial_from": 19 / 220,  # it counts epochs from 1, and compares after counting
             "reset_at": 139 / 220,
             "bank_capacity": 220 * 256,
+            "latents_rate": latents_rate,
             "crop": 4,
             "flip": True,
-            **own,
+            **WEIGHTS[pair.teacher],
         },
         "schedule": {"epochs": 220, "rounds_per_epoch": 1, "filling": 20},
-        "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 10},  # each saves the bank
+        "evaluation": {"data": pair.data.name, "splits": ("test",), "every_epochs": 10},  # each saves the bank
     }
 
 
@@ -92,7 +80,7 @@ def resnet20() -> dict[str, Any]:
     """Five steps for a batch, at the rate of ten, in batches of 64, with half the generator's width and 25 student
     steps to a synthesis, as configs/methods.py:digits_fast. The validation part is that of the teacher.
     """
-    values = _resnet("fast:resnet20", steps=5, generator_rate=2e-3, latents_rate=0.01)
+    values = released("fast:resnet20", PAIRS[""], steps=5)
     values["teacher"] |= {"path": str(TRAINED / "resnet20.pth"), "arch": "resnet20"}
     values["generator"] |= {"width": 32}
     values["fast"] |= {"student_steps": 25, "bank_capacity": 220 * 64}
@@ -100,7 +88,12 @@ def resnet20() -> dict[str, Any]:
     return values | {"students": ("resnet20",), "batch_size": 64, "evaluation": evaluation}
 
 
-VARIANTS = {"": ten, "five": five, "two": two, "wrn": wrn, "resnet20": resnet20}
+VARIANTS = variants("fast", released) | {
+    "five": partial(released, "fast:five", PAIRS[""], steps=5, generator_rate=3e-3),
+    "two": partial(released, "fast:two", PAIRS[""], steps=2, generator_rate=5e-3, latents_rate=0.015),
+    "wrn": partial(released, "fast:wrn", PAIRS["wrn16_1"]),
+    "resnet20": resnet20,
+}
 
 
 def get_config(variant: str = "") -> ConfigDict:

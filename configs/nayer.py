@@ -6,35 +6,30 @@ python scripts/train.py --config configs/nayer.py:wrn    WRN-40-2 -> WRN-16-2
     Reported for 300 epochs of WRN-40-2 -> WRN-16-2, best epoch on test, read from a figure: 71.72 %, with a teacher of
     75.83 %. There classes are embeddings of their names by CLIP: --config.nayer.embeddings=FILE.npy; here they are the
     rows of the teacher's last layer, which needs no model but the teacher.
+
+python scripts/train.py --config configs/nayer.py:PAIR   the field's others
+    PAIR: wrn16_1, wrn40_1 or wrn16_2 (as wrn), of WRN-40-2, or vgg11, VGG-11 -> ResNet-18; on CIFAR-10, with syntheses
+    of 30 steps, cifar10, or cifar10_ before one of these. Need the teacher that teacher.path names. Not yet run at full
+    size.
 """
 
+from functools import partial
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
-from akd_jax.normalisation import NORMALISATIONS
+from akd_jax.pairs import PAIRS, Pair, variants
+
+SYNTHESIS_STEPS = {"cifar10": 30, "cifar100": 40}
 
 
-def resnet() -> dict[str, Any]:
-    return _released("nayer", "resnet34_8x", "resnet18_8x")
-
-
-def wrn() -> dict[str, Any]:
-    return _released("nayer:wrn", "wrn40_2", "wrn16_2")
-
-
-def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
+def released(name: str, pair: Pair) -> dict[str, Any]:
     """20 epochs of ten syntheses of 400 images, 300 of two and 400 student steps of 512; the bank forgets none."""
     return {
         "name": name,
         "method": "nayer",
-        "teacher": {
-            "path": f"teacher/{teacher}_cifar100.pth",
-            "arch": teacher,
-            **NORMALISATIONS["cifar100"]._asdict(),
-        },
-        "students": (student,),
+        **pair.players(),
         "student_optimizer": {
             "learning_rate": 0.2,
             "momentum": 0.9,
@@ -49,8 +44,8 @@ def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
         "nayer": {
             "syntheses": 2,
             "filling_syntheses": 10,
-            "synthesis_steps": 40,
-            "noise_layers": 4,
+            "synthesis_steps": SYNTHESIS_STEPS[pair.data.name],
+            "noise_layers": 400 // pair.data.classes,  # each for one image of every class
             "generator_life": 10,
             "embeddings": "classifier",
             "student_steps": 400,
@@ -65,11 +60,11 @@ def _released(name: str, teacher: str, student: str) -> dict[str, Any]:
             "flip": True,
         },
         "schedule": {"epochs": 320, "rounds_per_epoch": 1, "filling": 20},
-        "evaluation": {"data": "cifar100", "splits": ("test",), "every_epochs": 10},  # each saves the bank
+        "evaluation": {"data": pair.data.name, "splits": ("test",), "every_epochs": 10},  # each saves the bank
     }
 
 
-VARIANTS = {"": resnet, "wrn": wrn}
+VARIANTS = variants("nayer", released) | {"wrn": partial(released, "nayer:wrn", PAIRS["wrn16_2"])}
 
 
 def get_config(variant: str = "") -> ConfigDict:

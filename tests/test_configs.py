@@ -15,6 +15,7 @@ from akd_jax.config_dict import from_dict
 from akd_jax.experiment import build, initial_state
 from akd_jax.models import MODELS
 from akd_jax.optimizers import learning_rate
+from akd_jax.pairs import OF_CIFAR100, PAIRS
 from akd_jax.steps import run_rounds
 from akd_jax.task import Task
 from akd_jax.types import Lessons, Variables
@@ -22,6 +23,8 @@ from akd_jax.types import Lessons, Variables
 CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = {path.stem: importlib.import_module(path.stem) for path in sorted(CONFIGS.glob("*.py"))}
 VARIANTS = [(name, variant) for name, file in FILES.items() for variant in file.VARIANTS]
+PAIRED = {"fast": PAIRS, "nayer": PAIRS, "best": PAIRS, "dfq": PAIRS, "cmi": OF_CIFAR100, "spaceship": OF_CIFAR100}
+OF_A_PAIR = [(name, variant) for name, pairs in PAIRED.items() for variant in pairs]
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
@@ -185,6 +188,47 @@ def test_dafls_numbers():
     assert config.generator_optimizer.learning_rate == 0.02
 
 
+def test_the_fields_pairs():
+    """Of the tables of CMI, Fast-Datafree and NAYER."""
+    wanted = {
+        ("resnet34_8x", "resnet18_8x"),
+        ("wrn40_2", "wrn16_1"),
+        ("wrn40_2", "wrn40_1"),
+        ("wrn40_2", "wrn16_2"),
+        ("vgg11_bn", "resnet18_8x"),
+    }
+    assert {(pair.data.name, pair.data.classes) for pair in PAIRS.values()} == {("cifar10", 10), ("cifar100", 100)}
+    for data in ("cifar10", "cifar100"):
+        assert {(pair.teacher, pair.student) for pair in PAIRS.values() if pair.data.name == data} == wanted
+
+
+@pytest.mark.parametrize(("name", "variant"), OF_A_PAIR)
+def test_a_config_of_a_pair(name, variant):
+    """Its teacher, its student and its data, and what goes by these; nothing else is not as in the first one."""
+    pair, config, first = PAIRS[variant], FILES[name].get_config(variant), FILES[name].get_config()
+    data = "cifar10" if variant.startswith("cifar10") else "cifar100"
+    assert (config.teacher.path, config.teacher.arch) == (f"teacher/{pair.teacher}_{data}.pth", pair.teacher)
+    assert config.teacher.std[0] == {"cifar10": 0.2023, "cifar100": 0.2675}[data]
+    assert (config.students, config.evaluation.data) == ((pair.student,), data)
+    assert from_dict(config.to_dict()).name == config.name  # its settings go together
+    if name == "fast":
+        weights = {"resnet34_8x": (1.33, 0.5), "vgg11_bn": (1.0, 0.5), "wrn40_2": (1.1, 0.4)}[pair.teacher]
+        assert (config.fast.adversarial_weight, config.fast.one_hot_weight) == weights
+        first.fast.adversarial_weight, first.fast.one_hot_weight = weights
+    if name == "nayer":
+        layers, steps = {"cifar10": (40, 30), "cifar100": (4, 40)}[data]
+        assert (config.nayer.noise_layers, config.nayer.synthesis_steps) == (layers, steps)
+        first.nayer.noise_layers, first.nayer.synthesis_steps = layers, steps
+    if name == "dfq":
+        rate = 0.05 if pair.student == "resnet18_8x" else 0.1
+        assert config.student_optimizer.learning_rate == rate
+        first.student_optimizer.learning_rate = rate
+    first.name, first.students, first.teacher, first.evaluation = (
+        config.name, config.students, config.teacher, config.evaluation,
+    )  # fmt: skip
+    assert config.to_dict() == first.to_dict()
+
+
 def any_variables(teacher, classes, channels):
     """A teacher's, which only a test may have at random: what the numbers are does not matter here."""
     images, draw = jnp.zeros((1, 32, 32, channels)), np.random.default_rng(0)
@@ -195,8 +239,10 @@ def any_variables(teacher, classes, channels):
 
 SMALL = [("teacher", "wrn40_2"), ("dfq", ""), ("best", "")]
 """Played with small networks: one without a generator, one that reads batch norms' statistics, one with a bank."""
+# Each pair is played by one config, with its own networks, in minutes; by the others only the first.
+AGAIN = {(name, variant) for name, variant in OF_A_PAIR if variant and name != "best"}
 PLAYED = [
-    *(pytest.param(*each, False, marks=pytest.mark.slow) for each in VARIANTS),  # with their own, in minutes
+    *(pytest.param(*each, False, marks=pytest.mark.slow) for each in VARIANTS if each not in AGAIN),
     *((*each, True) for each in SMALL),
 ]
 

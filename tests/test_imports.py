@@ -52,6 +52,7 @@ ARROWS = {
     "hub": "errors optional",
     "normalisation": "digits",
     "optional": "",
+    "pairs": "normalisation",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
     "memory": "config errors families sweep",
