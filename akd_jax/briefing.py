@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from akd_jax import sweep_results
 from akd_jax.config import Config
+from akd_jax.families import family_of
 from akd_jax.judge import Evaluation
 from akd_jax.progress import Progress
 from akd_jax.run import Run
@@ -32,6 +33,8 @@ def introduce(run: Run) -> None:
     teacher = run.teacher_info
     if teacher:
         say(f"teacher {teacher.arch}: {teacher.parameters:,} parameters")
+        if term := _without_its_term(run):
+            say(term)
     for name, count in run.parameters.items():
         share = f", {count / teacher.parameters:.1%} of the teacher's" if teacher else ""
         heir = f", of which {run.inherited[name]:,} begin as those of the teacher" if name in run.inherited else ""
@@ -46,6 +49,18 @@ def introduce(run: Run) -> None:
     else:
         images = sum(len(splits.held.labels) for splits in (run.held.during, run.held.at_end) if splits)
         say(f"{images:,} labelled images to measure on")
+
+
+def _without_its_term(run: Run) -> str:
+    """What a method that reads the teacher's batch norms does without any; "" where it has them, or reads none."""
+    family, config = family_of(run.config), run.config
+    if not family.reads_statistics or jax.tree.leaves(run.teacher_variables.batch_stats):
+        return ""
+    setting = f"{family.group}.batch_norm_weight={getattr(config, family.group).batch_norm_weight}"
+    return (
+        f"the teacher has no batch norms: method={config.method} goes without its batch-norm term ({setting} has no "
+        "effect)"
+    )
 
 
 def report_teacher(run: Run, judges: Evaluation) -> None:

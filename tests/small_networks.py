@@ -21,6 +21,7 @@ NETWORKS = {
     # Of every block the first, which sees the shortcut too, and the network's last.
     "wide resnet": (classifier(WideResNet(5, 16, 1)), (2, 8, 8, 3), 7),
     "vgg, whose convolutions have a bias": (classifier(VGG(5, (1, 1, 1, 1, 1))), (2, 16, 16, 3), 0),
+    "vgg without batch norm": (classifier(VGG(5, (1, 1, 1, 1, 2), batch_norm=False)), (2, 16, 16, 3), 0),
     "generator": (image_generator(GeneratorA(8, 3, 4)), (2, 6), 2),
     "sigmoid generator": (normalised_images(image_generator(SigmoidGenerator(8, 3, 4)), [0.5], [0.2]), (2, 6), 1),
 }

@@ -39,6 +39,8 @@ NETWORKS = {  # architecture: (layout) -> PyTorch's module
     **{f"wrn{d}_{w}": lambda _, d=d, w=w: WideResNet(d, w, CLASSES) for d in (16, 40) for w in (1, 2)},
     "vgg11_bn": lambda _: VGG((1, 1, 2, 2, 2), CLASSES),
     "vgg16_bn": lambda _: VGG((2, 2, 3, 3, 3), CLASSES),
+    "vgg11": lambda _: VGG((1, 1, 2, 2, 2), CLASSES, batch_norm=False),
+    "vgg16": lambda _: VGG((2, 2, 3, 3, 3), CLASSES, batch_norm=False),
 }
 CASES = [(arch, layout) for arch in MODELS for layout in layouts_of(variable_shapes(arch, CLASSES, 3))]
 

@@ -88,7 +88,7 @@ ARROWS = {
     "recorder": "files metrics progress report run summary tensorboard workdir",
     "saved_run": "config config_dict embeddings_file errors experiment families files lessons progress task teacher "
     "teacher_files workdir",
-    "briefing": "config judge progress run summary sweep sweep_results",
+    "briefing": "config families judge progress run summary sweep sweep_results",
     "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
     "due": "progress run",

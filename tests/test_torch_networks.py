@@ -32,9 +32,17 @@ def test_wide_resnet_parameters(depth, widening, expected):
     assert count(WideResNet(depth, widening, 100)) == expected
 
 
-@pytest.mark.parametrize("sizes, expected", [((1, 1, 2, 2, 2), 9_231_114), ((2, 2, 3, 3, 3), 14_728_266)])
-def test_vgg_parameters(sizes, expected):
-    assert count(VGG(sizes, 10)) == expected
+@pytest.mark.parametrize(
+    "sizes, batch_norm, expected",
+    [
+        ((1, 1, 2, 2, 2), True, 9_231_114),
+        ((2, 2, 3, 3, 3), True, 14_728_266),
+        ((1, 1, 2, 2, 2), False, 9_225_610),
+        ((2, 2, 3, 3, 3), False, 14_719_818),
+    ],
+)
+def test_vgg_parameters(sizes, batch_norm, expected):
+    assert count(VGG(sizes, 10, batch_norm=batch_norm)) == expected
 
 
 @pytest.mark.parametrize("latents, expected", [(100, 1_051_139), (256, 2_329_091)])
@@ -75,9 +83,11 @@ def test_wide_resnet_names(widening):
     assert names == {f"{name}.weight" for name in expected}
 
 
-def test_vgg_names():
-    names = {name for name in VGG((1, 1, 2, 2, 2), 10).state_dict() if name.endswith("weight")}
-    expected = {f"block{stage}.{i}" for stage, size in enumerate((1, 1, 2, 2, 2)) for i in (0, 1, 3, 4)[: 2 * size]}
+@pytest.mark.parametrize("batch_norm, places", [(True, {1: (0, 1), 2: (0, 1, 3, 4)}), (False, {1: (0,), 2: (0, 2)})])
+def test_vgg_names(batch_norm, places):
+    sizes = (1, 1, 2, 2, 2)
+    names = {name for name in VGG(sizes, 10, batch_norm=batch_norm).state_dict() if name.endswith("weight")}
+    expected = {f"block{stage}.{place}" for stage, size in enumerate(sizes) for place in places[size]}
     assert names == {f"{name}.weight" for name in expected | {"classifier"}}
 
 

@@ -66,16 +66,16 @@ def compare(shapes: Shapes, arch: str, expected: Variables) -> Fit:
 
 
 def in_short(shapes: Shapes) -> str:
-    """'3 stages of 3 blocks, widths 16, 32, 64, 3x3 stem, no shortcut weights'."""
+    """'3 stages of 3 blocks, widths 16, 32, 64, 3x3 stem, no shortcut weights'; no batch norms are said too."""
     stages = stages_of(shapes)
     sizes = [str(size) for size, _ in stages]
     blocks = sizes[0] if len(set(sizes)) == 1 else ", ".join(sizes)
     widths = ", ".join(str(width) for _, width in stages)
     shortcuts = sum(len(shape) == 4 and shape[-1] == 1 for shape in shapes.values())
     sides = f"{shortcuts} shortcut convolutions" if shortcuts else "no shortcut weights"
-    return (
-        f"{len(stages)} stages of {blocks} blocks, widths {widths}, {stem_of(shapes)}x{stem_of(shapes)} stem, {sides}"
-    )
+    stem = f"{stem_of(shapes)}x{stem_of(shapes)} stem"
+    norms = "" if any(name.endswith(".running_mean") for name in shapes) else ", no batch norms"
+    return f"{len(stages)} stages of {blocks} blocks, widths {widths}, {stem}, {sides}{norms}"
 
 
 def stages_of(shapes: Shapes) -> tuple[tuple[int, int], ...]:

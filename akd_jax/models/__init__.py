@@ -55,9 +55,9 @@ def _wide_resnet(depth: int, widening: int) -> Model:
     )
 
 
-def _vgg(*stage_sizes: int) -> Model:
+def _vgg(*stage_sizes: int, batch_norm: bool) -> Model:
     return Model(
-        lambda classes, *, dtype=None: classifier(VGG(classes, stage_sizes, dtype=dtype)),
+        lambda classes, *, dtype=None: classifier(VGG(classes, stage_sizes, batch_norm=batch_norm, dtype=dtype)),
         tuple(zip(stage_sizes, (64, 128, 256, 512, 512), strict=True)),
     )
 
@@ -80,8 +80,10 @@ MODELS: dict[str, Model] = {
     **{f"resnet{depth}": _he_resnet(depth, "A") for depth in _HE_DEPTHS},
     **{f"resnet{depth}_b": _he_resnet(depth, "B") for depth in _HE_DEPTHS},
     **{f"wrn{depth}_{widening}": _wide_resnet(depth, widening) for depth in (16, 40) for widening in (1, 2)},
-    "vgg11_bn": _vgg(1, 1, 2, 2, 2),
-    "vgg16_bn": _vgg(2, 2, 3, 3, 3),
+    "vgg11_bn": _vgg(1, 1, 2, 2, 2, batch_norm=True),
+    "vgg16_bn": _vgg(2, 2, 3, 3, 3, batch_norm=True),
+    "vgg11": _vgg(1, 1, 2, 2, 2, batch_norm=False),
+    "vgg16": _vgg(2, 2, 3, 3, 3, batch_norm=False),
 }
 
 

@@ -49,6 +49,7 @@ class Conv(nn.Module):
     """[B, H, W, I] -> [B, H', W', features]; square kernel, zero padding of (size - 1) // 2 on every side.
 
     Explicit padding, since 'SAME' pads even sizes on one side only at stride 2, which PyTorch does not.
+    bias_init: None for PyTorch's default.
     """
 
     features: int
@@ -56,13 +57,14 @@ class Conv(nn.Module):
     stride: int = 1
     use_bias: bool = False
     kernel_init: Callable[..., Array] = he_normal_fan_out
+    bias_init: Callable[..., Array] | None = None
     dtype: Any = None
 
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         shape = (self.size, self.size, inputs.shape[-1], self.features)
         kernel = _parameter(self, "kernel", self.kernel_init, shape)
-        bias_init = torch_uniform_bias(self.size**2 * shape[2])
+        bias_init = self.bias_init or torch_uniform_bias(self.size**2 * shape[2])
         bias = _parameter(self, "bias", bias_init, shape[3:]) if self.use_bias else None
         inputs, kernel, bias = nn.dtypes.promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         outputs = convolution(inputs, kernel, self.stride, (self.size - 1) // 2)

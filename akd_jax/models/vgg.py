@@ -1,4 +1,4 @@
-"""VGG with batch norm for small images (Simonyan & Zisserman 2014, arXiv:1409.1556), as the field distils it.
+"""VGG for small images (Simonyan & Zisserman 2014, arXiv:1409.1556), with and without batch norm, as the field has it.
 
 Instead of the paper's three linear layers there is a mean over positions and one linear layer. Modules carry PyTorch's
 names (block0.0 as block0_0, ..., classifier), so that weights convert by name.
@@ -20,11 +20,13 @@ class VGG(nn.Module):
 
     stage_sizes: the 3x3 convolutions of each stage; (1, 1, 2, 2, 2) is the paper's A of 11 layers, (2, 2, 3, 3, 3) its
       D of 16.
+    batch_norm: whether there is one after every convolution; the paper has none.
     dtype: of the computation; None follows inputs and parameters. Parameters and statistics are float32.
     """
 
     classes: int
     stage_sizes: tuple[int, ...]
+    batch_norm: bool = True
     dtype: Any = None
 
     @nn.compact
@@ -36,11 +38,20 @@ class VGG(nn.Module):
             if 0 < stage <= pools:
                 hidden = max_pool(hidden, 2, 2)  # an odd row or column is left out
             for layer in range(size):
-                # PyTorch counts the convolution, the batch norm and the ReLU. The bias is for the checkpoints' sake: in
-                # training the batch norm takes it off again, so it matters little how it begins.
-                conv = Conv(width, 3, use_bias=True, dtype=self.dtype, name=f"block{stage}_{3 * layer}")
-                norm = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{3 * layer + 1}")
-                hidden = nn.relu(norm(conv(hidden)))
+                # PyTorch counts the convolution, the batch norm where there is one, and the ReLU. Before a batch norm,
+                # which takes it off again in training, the bias is for the checkpoints' sake.
+                place = layer * (3 if self.batch_norm else 2)
+                hidden = Conv(
+                    width,
+                    3,
+                    use_bias=True,
+                    bias_init=initializers.zeros,
+                    dtype=self.dtype,
+                    name=f"block{stage}_{place}",
+                )(hidden)
+                if self.batch_norm:
+                    hidden = BatchNorm(train, dtype=self.dtype, name=f"block{stage}_{place + 1}")(hidden)
+                hidden = nn.relu(hidden)
             hidden = stage_end(self, stage, hidden)
         features = mean_over_positions(self, hidden)
         logits = Dense(

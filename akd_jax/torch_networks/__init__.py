@@ -81,7 +81,9 @@ def _classifier(state_dict: Mapping[str, np.ndarray]) -> nn.Module:
     classes, channels = classes_of(shapes), channels_of(shapes)
     tops = {name.split(".")[0] for name in state_dict}
     if "block0" in tops:
-        return VGG(sizes, classes, channels)
+        # Without batch norms there is a ReLU in every odd place; those that are folded leave their places empty.
+        places = [int(name.split(".")[1]) for name in state_dict if name.startswith("block")]
+        return VGG(sizes, classes, channels, batch_norm=any(place % 2 for place in places))
     if "block1" in tops:
         return WideResNet(6 * sizes[0] + 4, widths[0] // 16, classes, channels)
     names = "weiaicunzai" if "conv2_x" in tops else "cifar" if "linear.weight" in state_dict else "torchvision"

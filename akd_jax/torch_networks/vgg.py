@@ -9,15 +9,16 @@ from torch import nn
 
 
 class VGG(nn.Module):
-    """VGG with batch norm, [B, in_channels, H, W] -> logits [B, num_classes]; as many convolutions a stage as given."""
+    """[B, in_channels, H, W] -> logits [B, num_classes]; stage_sizes: the convolutions of each stage."""
 
-    def __init__(self, stage_sizes, num_classes, in_channels=3):
+    def __init__(self, stage_sizes, num_classes, in_channels=3, *, batch_norm=True):
         super().__init__()
         self.stages = []
         for stage, (size, outputs) in enumerate(zip(stage_sizes, (64, 128, 256, 512, 512), strict=True)):
             layers = []
             for _ in range(size):
-                layers += [nn.Conv2d(in_channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+                norms = [nn.BatchNorm2d(outputs)] if batch_norm else []
+                layers += [nn.Conv2d(in_channels, outputs, 3, padding=1), *norms, nn.ReLU()]
                 in_channels = outputs
             self.stages.append(f"block{stage}")
             self.add_module(f"block{stage}", nn.Sequential(*layers))

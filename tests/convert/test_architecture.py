@@ -65,6 +65,9 @@ def test_two_that_fit_are_not_guessed_between(monkeypatch):
         recognise(shapes("resnet20"))
 
 
+VGG11 = "5 stages of 1, 1, 2, 2, 2 blocks, widths 64, 128, 256, 512, 512, 3x3 stem, no shortcut weights"
+
+
 @pytest.mark.parametrize(
     ("arch", "layout", "says"),
     [
@@ -72,7 +75,8 @@ def test_two_that_fit_are_not_guessed_between(monkeypatch):
         ("resnet34", "torchvision", "4 stages of 3, 4, 6, 3 blocks, widths 64, 128, 256, 512, 7x7 stem, 3 shortcut"),
         ("resnet18_8x", "weiaicunzai", "4 stages of 2 blocks, widths 64, 128, 256, 512, 3x3 stem, 3 shortcut"),
         ("wrn40_2", "repdistiller", "3 stages of 6 blocks, widths 32, 64, 128, 3x3 stem, 3 shortcut convolutions"),
-        ("vgg11_bn", "repdistiller", "5 stages of 1, 1, 2, 2, 2 blocks, widths 64, 128, 256, 512, 512, 3x3 stem"),
+        ("vgg11_bn", "repdistiller", VGG11),
+        ("vgg11", "repdistiller", f"{VGG11}, no batch norms"),
     ],
 )
 def test_in_short(arch, layout, says):

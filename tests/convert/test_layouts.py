@@ -96,6 +96,11 @@ NAMES = {
         "block2.4.running_mean": (256,),
         "classifier.weight": (10, 512),
     },
+    ("vgg11", "repdistiller"): {
+        "block0.0.bias": (64,),
+        "block2.2.weight": (256, 256, 3, 3),
+        "classifier.weight": (10, 512),
+    },
     ("generator_a", "dfad"): {
         "l1.0.weight": (128, 8),
         "conv_blocks0.0.running_var": (8,),

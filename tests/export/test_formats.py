@@ -25,14 +25,18 @@ def exported(given, format="pytorch", **flags):
 
 
 @pytest.mark.parametrize("fold", [False, True])
-@pytest.mark.parametrize("name", ["resnet", "7x7 stem", "option A", "wide resnet", "generator", "sigmoid generator"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet", "7x7 stem", "option A", "wide resnet", "vgg without batch norm", "generator", "sigmoid generator"],
+)
 def test_pytorch_gives_the_same_outputs(name, fold):
     pytest.importorskip("torch")
     network, shape, _ = NETWORKS[name]
     kind = {"kind": "generator", "input_size": None} if "generator" in name else {"input_size": shape[1]}
     _, facts, verdict = exported(subject_of(network, shape, **kind), fold_batch_norm=fold)
     assert verdict.startswith("verified: what torch makes of it")
-    layouts = {"generator": "dfad", "sigmoid generator": "cmi", "wide resnet": "repdistiller"}
+    layouts = {"generator": "dfad", "sigmoid generator": "cmi"}
+    layouts |= dict.fromkeys(("wide resnet", "vgg without batch norm"), "repdistiller")
     assert facts.layout == layouts.get(name, "cifar")
 
 

@@ -63,7 +63,7 @@ def test_outputs(name):
     assert outputs.features.shape[0] == 2
     shapes = [jax.tree.map(jnp.shape, tree) for tree in (outputs.batch_norm_inputs, batch_stats)]
     assert shapes[0] == shapes[1]
-    assert len(jax.tree.leaves(batch_stats)) > 8
+    assert len(jax.tree.leaves(batch_stats)) > 8 or (name in ("vgg11", "vgg16") and not batch_stats)
 
 
 def test_inference_leaves_the_statistics_as_they_are():

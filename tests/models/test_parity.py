@@ -31,6 +31,8 @@ NETWORKS = {
     "wrn40_2": lambda: WideResNet(40, 2, 10),
     "vgg11_bn": lambda: VGG((1, 1, 2, 2, 2), 10),
     "vgg16_bn": lambda: VGG((2, 2, 3, 3, 3), 10),
+    "vgg11": lambda: VGG((1, 1, 2, 2, 2), 10, batch_norm=False),
+    "vgg16": lambda: VGG((2, 2, 3, 3, 3), 10, batch_norm=False),
 }
 
 
@@ -58,7 +60,7 @@ def close(own, wanted, tolerance=1e-10):
     return own.shape == wanted.shape and np.abs(own - wanted).max() <= tolerance * max(np.abs(wanted).max(), 1e-3)
 
 
-QUICK = ("resnet34", "resnet18_8x_small", "resnet20", "wrn16_1", "vgg11_bn")
+QUICK = ("resnet34", "resnet18_8x_small", "resnet20", "wrn16_1", "vgg11_bn", "vgg11")
 """Of every kind one; the others differ in size."""
 
 
@@ -92,7 +94,9 @@ def _our_name(name):
     return re.sub(r"\.(\d)", r"_\1", name).replace(".", "/")
 
 
-@pytest.mark.parametrize("name", ["resnet20", "wrn16_2", pytest.param("vgg11_bn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["resnet20", "wrn16_2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vgg11_bn", "vgg11"))]
+)
 def test_gradients(name):
     """Of a weighted sum of the logits in training, by every parameter and by the images."""
     random = torch.Generator().manual_seed(0)
