@@ -116,7 +116,9 @@ def test_two_processes_play_the_run_of_one(together, tmp_path):
 def test_only_the_first_writes(together):
     folders, outcome = together
     assert "on 4 x cpu (cpu)" in outcome[0][1] and "finished 4 rounds" in outcome[0][1]
-    assert all(line.startswith("[Gloo]") for line in outcome[1][1].splitlines())  # XLA's own
+    # XLA's own, of which several may be written at once, each into the other.
+    gloo = r"\[Gloo\] Rank|is connected to|peer ranks|Expected number of connected|is :|[\d\s.]"
+    assert re.sub(gloo, "", outcome[1][1]) == ""
     assert names(folders[0]) == {"run"} and names(folders[1]) == set()
     assert {"summary.json", "curves.png", "checkpoints", "samples"} <= names(folders[0] / "run")
 
