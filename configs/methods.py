@@ -20,6 +20,8 @@ from ml_collections import ConfigDict
 
 import akd_jax
 from akd_jax.config_dict import complete
+from akd_jax.families import FAMILIES
+from akd_jax.methods import METHODS
 from akd_jax.normalisation import NORMALISATIONS
 
 ASSETS = Path(akd_jax.__file__).parent / "assets"
@@ -333,9 +335,6 @@ RECIPES: dict[str, Callable[[Ground], Values]] = {
     "spaceship": spaceship,
 }
 
-BANKS = ("fast", "best", "nayer", "deepinversion", "cmi", "spaceship")
-"""Recipes whose epochs are rounds."""
-
 FILLING = 0.1
 """Share of a run in which a bank is filled and no student moves; and after which the adversarial term counts."""
 
@@ -375,7 +374,7 @@ def _played(ground: str, recipe: str) -> Values:
     scene = GROUNDS[ground]
     epochs, each = scene.lengths[recipe]
     values = scene.values | RECIPES[recipe](scene) | {"name": f"methods:{ground}_{recipe}"}
-    if recipe in BANKS:
+    if FAMILIES[METHODS[values["method"]]].keeps:  # its epochs are rounds
         values["schedule"] = {"epochs": epochs, "rounds_per_epoch": 1, "filling": max(1, round(FILLING * epochs))}
         values[values["method"]] |= {"student_steps": each}
     else:
