@@ -1,6 +1,6 @@
 """python -m benchmarks.profile --json FILE: what a round's time goes to, by kind of operation, ours beside PyTorch's.
 
-On one core, since times of operations that run at once do not add up; both in turn, by each library's own profiler.
+On one core, since times of operations that run at once do not add up; in turn, by each library's own profiler.
 """
 
 import sys
@@ -19,7 +19,7 @@ from benchmarks.kinds import KINDS, OTHERS, WALL
 from benchmarks.side_by_side import REFERENCE
 from benchmarks.workers import Failed, Place, Worker, workers
 
-PEER = "torch_tuned"
+PEERS = {"torch": "PyTorch's", "torch_tuned": "PyTorch's tuned"}
 PHASES = {"round": "round", "generator_step": "generator step"}
 ROWS = (*KINDS, OTHERS, WALL)
 
@@ -58,7 +58,7 @@ def measure(game: str, samples: int, patience: int = machine.PATIENCE) -> dict[s
         start = Path(directory)
         with workers([REFERENCE], game, start, place) as made:
             made[REFERENCE].ask("prepare")
-        with workers([REFERENCE, PEER], game, start, place) as made:
+        with workers([REFERENCE, *PEERS], game, start, place) as made:
             for worker in made.values():
                 worker.ask("phases")
             return {phase: _sampled(made, game, phase, samples, patience) for phase in PHASES}
@@ -84,12 +84,12 @@ def _sampled(made: Mapping[str, Worker], game: str, phase: str, samples: int, pa
 
 
 def table(measured: Mapping[str, Any]) -> str:
-    """Markdown: milliseconds, ours and PyTorch's tuned."""
-    lines = [f"| ms on one core: ours, PyTorch's tuned | {' | '.join(ROWS)} |", "|---" * (len(ROWS) + 1) + "|"]
+    """Markdown: milliseconds of each."""
+    lines = [f"| ms on one core: ours, {', '.join(PEERS.values())} | {' | '.join(ROWS)} |", "|---" * (len(ROWS) + 1) + "|"]
     for game, phases in measured["games"].items():
         for phase, variants in phases.items():
             cells = [
-                ", ".join(f"{1e3 * variants[variant][kind]['median']:,.0f}" for variant in (REFERENCE, PEER))
+                ", ".join(f"{1e3 * variants[variant][kind]['median']:,.0f}" for variant in (REFERENCE, *PEERS))
                 for kind in ROWS
             ]
             lines.append(f"| {game}, {PHASES[phase]} | {' | '.join(cells)} |")
