@@ -13,14 +13,14 @@ from typing import Any
 from akd_jax.cli.exits import Parser, ending
 from akd_jax.errors import InputError
 from akd_jax.optional import why_missing
-from benchmarks import machine, report
+from benchmarks import figures, machine, report
 from benchmarks.games import check_known, config_of, times
 from benchmarks.kinds import KINDS, OTHERS, WALL
 from benchmarks.side_by_side import REFERENCE
 from benchmarks.workers import Failed, Place, Worker, workers
 
-PEERS = {"torch": "PyTorch's", "torch_tuned": "PyTorch's tuned"}
-PHASES = {"round": "round", "generator_step": "generator step"}
+PEERS = ("torch", "torch_tuned")
+PHASES = ("round", "generator_step")
 ROWS = (*KINDS, OTHERS, WALL)
 
 
@@ -85,14 +85,12 @@ def _sampled(made: Mapping[str, Worker], game: str, phase: str, samples: int, pa
 
 def table(measured: Mapping[str, Any]) -> str:
     """Markdown: milliseconds of each."""
-    lines = [f"| ms on one core: ours, {', '.join(PEERS.values())} | {' | '.join(ROWS)} |", "|---" * (len(ROWS) + 1) + "|"]
+    lines = [f"| on one core, ms | | {' | '.join(ROWS)} |", "|---" * (len(ROWS) + 2) + "|"]
     for game, phases in measured["games"].items():
         for phase, variants in phases.items():
-            cells = [
-                ", ".join(f"{1e3 * variants[variant][kind]['median']:,.0f}" for variant in (REFERENCE, *PEERS))
-                for kind in ROWS
-            ]
-            lines.append(f"| {game}, {PHASES[phase]} | {' | '.join(cells)} |")
+            for variant, kinds in variants.items():
+                cells = (f"{1e3 * kinds[kind]['median']:,.0f}" for kind in ROWS)
+                lines.append(f"| {game}, {figures.PHASES[phase]} | {figures.NAMES[variant]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -4,11 +4,12 @@ import json
 import re
 from pathlib import Path
 
-from benchmarks import contest, figures, growth, on_paper
+from benchmarks import contest, figures, growth, on_paper, profile
 
 ROOT = Path(__file__).parents[1]
 TABLES = {
     "results/benchmark_cpu/results.json": figures.tables,
+    "results/profile_cpu/results.json": profile.table,
     "results/growth_cpu/results.json": growth.markdown,
     "results/h200_on_paper/results.json": on_paper.table,
     "results/methods/results.json": contest.tables,

@@ -67,7 +67,7 @@ def test_a_tiny_game_is_profiled(tmp_path, capsys):
     for found in measured["games"]["tiny"]["round"].values():
         *parts, wall = (found[kind]["median"] for kind in profile.ROWS)
         assert 0.5 * wall < sum(parts) < 1.1 * wall  # one core: they follow one another, and loops are not told twice
-    assert capsys.readouterr().out.splitlines()[-1].startswith("| tiny, generator step | ")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("| tiny, generator step | torch, tuned | ")
 
 
 @pytest.mark.parametrize(
