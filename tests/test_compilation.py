@@ -4,12 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import pytest
+from hlo import CANONICAL, convolution_labels
+from tiny_game import doubled, make_game, normal_doubled
 
 from akd_jax import compilation
 from akd_jax.errors import InputError
+from akd_jax.steps import run_rounds
 
 
 def test_the_cpu_stays_beside_a_platform_that_is_named_alone():
@@ -36,6 +40,21 @@ def test_it_takes_convolutions_from_ynnpack():
     )
     assert plain, "XLA does not use it by default any more: the option can go"
     assert not ours
+
+
+def test_options_and_a_state_that_is_overwritten_change_no_number():
+    with jax.enable_x64(True):
+        game, key = make_game(student_steps=2, sample_latents=normal_doubled), jax.random.key(3)
+        rounds = run_rounds(game.method.turns["small"].round, 1)
+        state, teacher = doubled((game.state, game.teacher_variables))
+        plain = compilation.compiled(rounds, state, teacher, key, options={})
+        ours = compilation.compiled(rounds, state, teacher, key, options=compilation.options(), donate=0)
+        assert convolution_labels(ours) == CANONICAL
+        wanted = jax.device_get(plain(state, teacher, key))
+        found = jax.device_get(ours(state, teacher, key))
+        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.students))
+        assert jax.tree.leaves(wanted[1]["student_loss"])[0].dtype == "float64"
+        chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-10)
 
 
 def test_what_this_version_does_not_know_is_left_out(monkeypatch):

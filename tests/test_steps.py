@@ -206,12 +206,16 @@ def test_members_begin_as_they_would_alone(game, three):
 
 @pytest.mark.slow
 def test_members_play_as_they_would_alone(game, three):
-    """On CPU bitwise, since they play one after another; and in forms that are fast there."""
+    """On CPU bitwise, since they play one after another."""
     states, keys, rounds = three
-    program = exactly(members(rounds)).lower(states, game.teacher_variables, keys).compile()
-    together, alone = program(states, game.teacher_variables, keys), exactly(rounds)
+    together, alone = exactly(members(rounds))(states, game.teacher_variables, keys), exactly(rounds)
     for i, key in enumerate(keys):
         assert equal(member(i, together), alone(member(i, states), game.teacher_variables, key))
+
+
+def test_compiled_members_have_only_convolutions_that_are_fast_on_cpu(game, three):
+    states, keys, rounds = three
+    program = jax.jit(members(rounds)).lower(states, game.teacher_variables, keys).compile()
     assert convolution_labels(program) == CANONICAL and convolution_groups(program) == {1}
 
 

@@ -172,6 +172,15 @@ def moved_images(images, found, *, mean, std):
     return jnp.where(inside[..., None], taken, (0 - jnp.array(mean)) / jnp.array(std))
 
 
+def doubled(tree):
+    """In float64."""
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, tree)
+
+
+def normal_doubled(key, *, num):
+    return jax.random.normal(key, (num, LATENTS), jnp.float64)
+
+
 def equal(one, other) -> bool:
     """Bitwise."""
     same = jax.tree.map(lambda a, b: a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all()), one, other)

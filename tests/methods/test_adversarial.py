@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from stage import poisoned
-from tiny_game import BATCH, LATENTS, constant, equal, make_game, normal, quick
+from tiny_game import BATCH, LATENTS, constant, doubled, equal, make_game, normal, normal_doubled, quick
 
 from akd_jax.optimizers import adam
 from akd_jax.steps import run_rounds
@@ -70,17 +70,16 @@ def test_in_a_joint_turn_all_students_learn_and_one_generator_step_follows(joint
 @pytest.mark.parametrize(
     ("at_once", "turns", "other_player"),
     [
-        pytest.param(2, (), "moving", marks=pytest.mark.slow),
+        (2, (), "moving"),
         pytest.param(4, [("large", "small")], "moving", marks=pytest.mark.slow),
         pytest.param(2, (), "running", marks=pytest.mark.slow),
     ],
 )
 def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_same(at_once, turns, other_player):
-    settings = {"student_steps": 4, "turns": turns, "other_player": other_player,
-                "sample_latents": lambda key, *, num: jax.random.normal(key, (num, LATENTS), jnp.float64)}  # fmt: skip
+    settings = {"student_steps": 4, "turns": turns, "other_player": other_player, "sample_latents": normal_doubled}
     with jax.enable_x64(True):
         one, many = (make_game(**settings, teacher_steps=steps) for steps in (1, at_once))
-        state, teacher = jax.tree.map(doubled, (one.state, one.teacher_variables))
+        state, teacher = doubled((one.state, one.teacher_variables))
         name = next(iter(one.method.turns))
         wanted, found = (jax.jit(g.method.turns[name].round)(state, teacher, jax.random.key(3)) for g in (one, many))
         assert not equal(wanted[0].students, state.students)
@@ -90,10 +89,6 @@ def test_a_teacher_that_looks_at_the_images_of_several_steps_at_once_says_the_sa
         assert {leaf.dtype.name for leaf in jax.tree.leaves(wanted[1])} == {"float64"}
         # A bias before a batch norm has no gradient but rounding, of which Adam makes a step.
         chex.assert_trees_all_close(found, wanted, rtol=0, atol=1e-11)
-
-
-def doubled(leaf):
-    return leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf
 
 
 @pytest.fixture(scope="module")
