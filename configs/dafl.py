@@ -11,7 +11,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
-from akd_jax.normalisation import NORMALISATIONS
+from akd_jax.pairs import PAIRS
 
 
 def cifar100() -> dict[str, Any]:
@@ -19,12 +19,7 @@ def cifar100() -> dict[str, Any]:
     return {
         "name": "dafl",
         "method": "dafl",
-        "teacher": {
-            "path": "teacher/resnet34_8x_cifar100.pth",
-            "arch": "resnet34_8x",
-            **NORMALISATIONS["cifar100"]._asdict(),
-        },
-        "students": ("resnet18_8x",),
+        **PAIRS[""].players(),
         "student_optimizer": {
             "learning_rate": 0.1,
             "momentum": 0.9,

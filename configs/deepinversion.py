@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from akd_jax.config_dict import complete
-from akd_jax.normalisation import NORMALISATIONS
+from akd_jax.pairs import PAIRS
 
 
 def resnet(name: str = "deepinversion", adversarial_weight: float = 0.0) -> dict[str, Any]:
@@ -21,12 +21,7 @@ def resnet(name: str = "deepinversion", adversarial_weight: float = 0.0) -> dict
     return {
         "name": name,
         "method": "deepinversion",
-        "teacher": {
-            "path": "teacher/resnet34_8x_cifar100.pth",
-            "arch": "resnet34_8x",
-            **NORMALISATIONS["cifar100"]._asdict(),
-        },
-        "students": ("resnet18_8x",),
+        **PAIRS[""].players(),
         "student_optimizer": {
             "learning_rate": 0.2,
             "momentum": 0.9,

@@ -7,8 +7,9 @@ python scripts/train.py --config configs/methods.py:GROUND_RECIPE
     python scripts/benchmark_methods.py plays them all.
 
 The recipes are the published ones at this size: their losses and weights, with rates and the shape of rounds that suit
-short runs, and with warm-up, decay and banks as shares of a run. Test images are measured at every evaluation, so that
-it can be seen what picking the best epoch by them would gain; the validation part picks.
+short runs, with warm-up, decay and the filling of banks as shares of a run, of which a bank holds every image. Test
+images are measured at every evaluation, so that it can be seen what picking the best epoch by them would gain; the
+validation part picks.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Every config plays a round of its own game, and its program lowers for accelerators."""
+"""A round of every method's configs and of every pair of networks, whose programs lower for accelerators too."""
 
 import jax
 import jax.numpy as jnp

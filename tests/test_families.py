@@ -192,6 +192,12 @@ def test_a_clip_is_of_one_players_gradients(player):
         assert (largest < 1e-3) == (name == player)
 
 
+def test_an_average_that_nobody_keeps_is_refused():
+    settings = config(average=0.9)
+    with pytest.raises(InputError, match=r"^average=0\.9: must be 0 with method=akd; only the supervised method has it$"):
+        arguments(settings, FAMILIES[METHODS["akd"]], scene_of(settings))
+
+
 def test_students_sit_out_where_there_is_a_bank_to_be_filled():
     """And their schedule is of the other rounds; where there is none, they cannot."""
     schedule = {"epochs": 8, "rounds_per_epoch": 3, "filling": 2}

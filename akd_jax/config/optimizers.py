@@ -10,8 +10,8 @@ class RateConfig:
     """learning_rate: its peak. schedule: "constant"; "cosine" down to `final` times the peak at the run's end; or
     "multistep", a tenth from each of `milestones` on, which are shares of the run.
     warmup: share of the run in which the rate first rises from 0 in a line; the schedule has what is left.
-    clip: the largest norm of a gradient, of all parameters together; longer ones are shortened to it; 0 for any. Of a
-    synthesis that has steps of its own only the generator's, which follows them, is.
+    clip: the largest norm of a gradient, of all parameters together; longer ones are shortened to it; 0 for any. `fast`
+    plays a synthesis with a copy of its generator, whose steps are not: only the generator's own, which follows them.
     """
 
     learning_rate: float

@@ -84,8 +84,8 @@ class NayerConfig(ReplayConfig):
     """
 
     synthesis_steps: int = 40
-    adversarial_from: float = 20 / 220
-    bank_capacity: int = 240_000
+    adversarial_from: float = 20 / 320
+    bank_capacity: int = 320_000
     syntheses: int = 2
     filling_syntheses: int = 10
     noise_layers: int = 4
@@ -128,7 +128,7 @@ class DeepInversionConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class CmiConfig(ReplayConfig):
-    """CMI's own settings, with the numbers of its released code for CIFAR.
+    """CMI's own settings, with the numbers of its released code for CIFAR, but for a bank of all images of a run.
 
     generator_optimizer's rate of 1e-3 and generator.name "generator_sigmoid" belong to these.
     syntheses: in a round, each of batch_size images and with a generator of its own, but filling_syntheses in a round
@@ -140,7 +140,7 @@ class CmiConfig(ReplayConfig):
 
     synthesis_steps: int = 200
     adversarial_from: float = 0.0
-    bank_capacity: int = 56_320
+    bank_capacity: int = 51_200
     batch_norm_weight: float = 1.0
     batch_norm_memory: float = 0.0
     one_hot_weight: float = 1.0

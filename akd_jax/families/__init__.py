@@ -55,6 +55,10 @@ def arguments(config: Config, family: Family, scene: Scene) -> dict[str, Any]:
                 "several whole batches"
             )
     if family.draws:
+        if config.average:
+            raise InputError(
+                f"average={config.average}: must be 0 with method={config.method}; only the supervised method has it"
+            )
         pixels = config.image_size**2 * scene.task.channels
         common |= {
             "student_optimizer": partial(told_optimizers.sgd, config.student_optimizer),

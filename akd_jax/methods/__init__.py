@@ -1,6 +1,7 @@
 """Methods by name: (teacher, students, generator, **settings) -> Method; the supervised one has no generator.
 
-A new name is one entry here; a new family is one too, and one in `families.FAMILIES`.
+A new name is one entry here; a new family is one too, one in `families.FAMILIES`, and settings of its own in `config`,
+which `config.Config` has under their name.
 """
 
 from collections.abc import Callable
