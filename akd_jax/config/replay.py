@@ -74,7 +74,7 @@ class FastConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class NayerConfig(ReplayConfig):
-    """NAYER's own settings, with its numbers for 100 classes.
+    """NAYER's own settings, for 100 classes; how long a run is decides the two that configs/nayer.py has otherwise.
 
     syntheses: in a round, each of synthesis_steps steps and of noise_layers images a class, but filling_syntheses in a
     round of the epochs of schedule.filling; generator_optimizer's rate runs over the steps of one. generator_life:
@@ -84,8 +84,8 @@ class NayerConfig(ReplayConfig):
     """
 
     synthesis_steps: int = 40
-    adversarial_from: float = 20 / 320
-    bank_capacity: int = 320_000
+    adversarial_from: float = 20 / 220
+    bank_capacity: int = 240_000
     syntheses: int = 2
     filling_syntheses: int = 10
     noise_layers: int = 4
@@ -128,7 +128,7 @@ class DeepInversionConfig(ReplayConfig):
 
 @dataclass(frozen=True)
 class CmiConfig(ReplayConfig):
-    """CMI's own settings, with the numbers of its released code for CIFAR, but for a bank of all images of a run.
+    """CMI's own settings, with the numbers of its released code for CIFAR, and a larger bank than it needs.
 
     generator_optimizer's rate of 1e-3 and generator.name "generator_sigmoid" belong to these.
     syntheses: in a round, each of batch_size images and with a generator of its own, but filling_syntheses in a round
@@ -140,7 +140,7 @@ class CmiConfig(ReplayConfig):
 
     synthesis_steps: int = 200
     adversarial_from: float = 0.0
-    bank_capacity: int = 51_200
+    bank_capacity: int = 56_320
     batch_norm_weight: float = 1.0
     batch_norm_memory: float = 0.0
     one_hot_weight: float = 1.0
