@@ -89,8 +89,8 @@ DIGITS = Ground(
         "cmi": Length(10, 19),
         "spaceship": Length(10, 11),
     },
-    # By validation: results/methods/search_digits.json.
-    # Ours, whose students inherit layers here, from eight seeds of three rates: results/methods/ablation_digits.json.
+    # By validation, at last of eight seeds of three rates each: results/methods/search_digits.json, and of ours, whose
+    # students inherit layers here, ablation_digits.json.
     rates={"akd": (0.8, 4e-3), "dfad": (0.5, 1.5e-3), "fast": (0.3, 2e-3), "best": (0.3, 2e-3)},
 )
 
