@@ -15,7 +15,7 @@ from akd_jax import digest, files
 from akd_jax.errors import InputError, SavedStateError
 from akd_jax.event_loops import patient
 
-SCHEMA = 5  # of what a checkpoint holds; progress.py says what its arrays and its meta are
+SCHEMA = 5  # of what a checkpoint holds; training/progress.py says what its arrays and its meta are
 LEFT_BY_ORBAX = ".orbax-checkpoint-tmp"  # in the names of what it has not finished
 ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 REFUSED = (OSError, MemoryError, RuntimeError)  # by the disk or the device, whatever the checkpoint holds

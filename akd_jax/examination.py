@@ -8,12 +8,12 @@ from akd_jax import data, evaluate, saved_run, teacher_files
 from akd_jax.compilation import options
 from akd_jax.data import Images
 from akd_jax.errors import InputError
-from akd_jax.judge import on_host, predictor
 from akd_jax.models import make_classifier
 from akd_jax.models.network import on_pixels
 from akd_jax.saved_run import SavedRun
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
+from akd_jax.training.judge import on_host, predictor
 from akd_jax.types import Array, Network, Variables
 
 BATCH_SIZE = 250

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from akd_jax import files, saved_run, teacher_files
-from akd_jax.briefing import say
 from akd_jax.convert.teacher import convert
 from akd_jax.export import PYTORCH, formats, subject
+from akd_jax.training.briefing import say
 
 DIRECTORY, STATE_DICT = "teacher", "teacher.pth"
 

@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 import jax
 
-from akd_jax import embeddings_file, files, lessons, progress, teacher_files, workdir
+from akd_jax import files, teacher_files, workdir
 from akd_jax.config import Config
 from akd_jax.config_dict import from_dict
 from akd_jax.errors import InputError
 from akd_jax.experiment import Experiment, build, initial_state
 from akd_jax.families import draws
-from akd_jax.progress import Progress
 from akd_jax.task import Task
 from akd_jax.teacher import TeacherInfo
+from akd_jax.training import embeddings_file, lessons, progress
+from akd_jax.training.progress import Progress
 
 
 class SavedRun(NamedTuple):

@@ -11,10 +11,10 @@ import numpy as np
 from akd_jax import compilation
 from akd_jax.compilation import compiled
 from akd_jax.config import Config, TeacherConfig
-from akd_jax.judge import predictor
 from akd_jax.models.network import on_pixels
 from akd_jax.steps import repeat, run_rounds_up_to
 from akd_jax.teacher_files import load
+from akd_jax.training.judge import predictor
 from akd_jax.types import Array
 from benchmarks import games
 from benchmarks.flax_game import plain

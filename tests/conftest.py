@@ -15,7 +15,8 @@ os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *QUICK]).st
 import jax
 import tiny_models
 
-from akd_jax import briefing, collapse, report
+from akd_jax import collapse, report
+from akd_jax.training import briefing
 
 
 @pytest.fixture(scope="session", autouse=True)

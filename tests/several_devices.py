@@ -19,12 +19,13 @@ from commands import CONSTANT, STUDENT, status
 from outcomes import rows
 from tiny_game import CLASSES, LATENTS, SIZE, constant, make_game, make_networks
 
-from akd_jax import dispatch, objectives, saved_run, sharding
+from akd_jax import objectives, saved_run, sharding
 from akd_jax.cli import train
 from akd_jax.compilation import compiled
 from akd_jax.methods.supervised import supervised
 from akd_jax.optimizers import sgd
 from akd_jax.steps import run_rounds
+from akd_jax.training import dispatch
 from akd_jax.types import Lessons
 
 BATCH, EXAMPLES = 16, 32

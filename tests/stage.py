@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import pytest
 from tiny_models import ARCH, STUDENTS, TEACHER
 
-from akd_jax import dispatch, loop, sweep_runs
 from akd_jax.cli.config_files import ConfigParser
 from akd_jax.config_dict import from_dict
-from akd_jax.found import read
-from akd_jax.judge import evaluation
 from akd_jax.methods import METHODS
-from akd_jax.run import assemble
-from akd_jax.sweep import members_of
+from akd_jax.training import dispatch, loop, sweep_runs
+from akd_jax.training.found import read
+from akd_jax.training.judge import evaluation
+from akd_jax.training.run import assemble
+from akd_jax.training.sweep import members_of
 
 PLAYED = tuple(next(name for name in METHODS if METHODS[name] is each) for each in dict.fromkeys(METHODS.values()))
 """Every method under its first name; several may stand for one."""

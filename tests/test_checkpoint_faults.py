@@ -46,7 +46,7 @@ def in_the_middle(directory):
 def test_killed_in_the_middle_of_a_save(tmp_path):
     """Ten times, and the next process always finds the last one that was whole."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["akd_jax.loop"])
+    processes.set_forkserver_preload(["akd_jax.training.loop"])
     draw, unfinished = random.Random(0), 0
     for attempt in range(10):
         directory = tmp_path / f"{attempt}"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from akd_jax.embeddings import of_classes
-from akd_jax.embeddings_file import load, read, write
 from akd_jax.errors import InputError
 from akd_jax.models.network import classifier
 from akd_jax.models.resnet import ResNet
 from akd_jax.models.vgg import VGG
 from akd_jax.models.wide_resnet import WideResNet
+from akd_jax.training.embeddings_file import load, read, write
 
 MODULES = {"resnet": ResNet(5, (1,), (4,)), "wide resnet": WideResNet(5, 10, 1), "vgg": VGG(5, (1, 1, 1, 1, 1))}
 

@@ -42,7 +42,8 @@ ARROWS = {
     "event_loops": "",
     "signals": "",
     "spread": "",
-    "skips": "",
+    "training": "",
+    "training.skips": "",
     "teacher": "task",
     "task": "",
     "checkpoint": "digest errors event_loops files",
@@ -55,10 +56,10 @@ ARROWS = {
     "pairs": "normalisation",
     "config_dict": "config",
     "convert": "digest errors files models teacher types",
-    "memory": "config errors families sweep",
-    "hosts": "config config_dict errors",
+    "training.memory": "config errors families training.sweep",
+    "training.hosts": "config config_dict errors",
     "embeddings": "errors models types",
-    "embeddings_file": "digest embeddings errors files workdir",
+    "training.embeddings_file": "digest embeddings errors files workdir",
     "told_optimizers": "config optimizers",
     "families": "augmentation config embeddings errors methods models objectives optimizers pixels task "
     "told_optimizers types",
@@ -67,47 +68,53 @@ ARROWS = {
     "data": "convert digits errors files",
     "report": "files metrics pixels",
     "workdir": "config config_dict errors files",
-    "lessons": "config data digest errors files task workdir",
-    "sweep": "config config_dict families objectives",
-    "sweep_results": "spread sweep",
-    "sweep_directory": "errors files sweep sweep_results workdir",
-    "progress": "checkpoint errors evaluate sharding types",
+    "training.lessons": "config data digest errors files task workdir",
+    "training.sweep": "config config_dict families objectives",
+    "training.sweep_results": "spread training.sweep",
+    "training.sweep_directory": "errors files training.sweep training.sweep_results workdir",
+    "training.progress": "checkpoint errors evaluate sharding types",
     "teacher_files": "checkpoint config convert digest errors files models teacher types workdir",
     "torch_networks": "convert",
-    "tensorboard": "errors metrics optional workdir",
-    "facts": "compilation data embeddings_file lessons task teacher workdir",
-    "starts": "config errors experiment facts inheritance task teacher_files types",
-    "found": "checkpoint compilation config data embeddings_file errors experiment facts families lessons sharding "
-    "starts task teacher_files tensorboard types workdir",
-    "run": "compilation config embeddings_file experiment facts families flops found lessons models schedule "
-    "sharding starts task teacher types",
-    "judge": "collapse compilation data evaluate models run types",
-    "hindsight": "metrics spread",
-    "summary": "akd_jax chips hindsight metrics progress run",
-    "trace": "errors schedule",
-    "recorder": "files metrics progress report run summary tensorboard workdir",
-    "saved_run": "config config_dict embeddings_file errors experiment families files lessons progress task teacher "
-    "teacher_files workdir",
-    "briefing": "config families judge progress run summary sweep sweep_results",
-    "examination": "compilation data errors evaluate judge models saved_run task teacher teacher_files types",
+    "training.tensorboard": "errors metrics optional workdir",
+    "training.facts": "compilation data task teacher training.embeddings_file training.lessons workdir",
+    "training.starts": "config errors experiment inheritance task teacher_files training.facts types",
+    "training.found": "checkpoint compilation config data errors experiment families sharding task teacher_files "
+    "training.embeddings_file training.facts training.lessons training.starts training.tensorboard types workdir",
+    "training.run": "compilation config experiment families flops models schedule sharding task teacher "
+    "training.embeddings_file training.facts training.found training.lessons training.starts types",
+    "training.judge": "collapse compilation data evaluate models training.run types",
+    "training.hindsight": "metrics spread",
+    "training.summary": "akd_jax chips metrics training.hindsight training.progress training.run",
+    "training.trace": "errors schedule",
+    "training.recorder": "files metrics report training.progress training.run training.summary training.tensorboard "
+    "workdir",
+    "saved_run": "config config_dict errors experiment families files task teacher teacher_files "
+    "training.embeddings_file training.lessons training.progress workdir",
+    "training.briefing": "config families training.judge training.progress training.run training.summary "
+    "training.sweep training.sweep_results",
+    "examination": "compilation data errors evaluate models saved_run task teacher teacher_files training.judge types",
     "verification": "convert data errors evaluate models normalisation optional teacher torch_networks types",
-    "due": "progress run",
-    "conclusion": "briefing checkpoint collapse due errors evaluate judge metrics progress recorder run",
-    "sweep_runs": "config experiment found run sweep types workdir",
-    "lockstep": "config_dict run steps types",
-    "seat": "checkpoint conclusion due judge progress recorder run workdir",
-    "resumption": "checkpoint due errors files metrics progress run workdir",
-    "dispatch": "compilation errors lockstep metrics progress run schedule seat skips steps types",
-    "follower": "config dispatch found hosts run schedule signals types",
-    "loop": "briefing compilation conclusion config config_dict dispatch due embeddings_file errors files "
-    "follower hosts judge lessons memory progress resumption run schedule seat signals sweep "
-    "sweep_directory sweep_runs teacher_files trace types workdir",
+    "training.due": "training.progress training.run",
+    "training.conclusion": "checkpoint collapse errors evaluate metrics training.briefing training.due "
+    "training.judge training.progress training.recorder training.run",
+    "training.sweep_runs": "config experiment training.found training.run training.sweep types workdir",
+    "training.lockstep": "config_dict steps training.run types",
+    "training.seat": "checkpoint training.conclusion training.due training.judge training.progress "
+    "training.recorder training.run workdir",
+    "training.resumption": "checkpoint errors files metrics training.due training.progress training.run workdir",
+    "training.dispatch": "compilation errors metrics schedule steps training.lockstep training.progress "
+    "training.run training.seat training.skips types",
+    "training.follower": "config schedule signals training.dispatch training.found training.hosts training.run types",
+    "training.loop": "compilation config config_dict errors files schedule signals teacher_files training.briefing "
+    "training.conclusion training.dispatch training.due training.embeddings_file training.follower training.hosts "
+    "training.judge training.lessons training.memory training.progress training.resumption training.run "
+    "training.seat training.sweep training.sweep_directory training.sweep_runs training.trace types workdir",
     "export": "akd_jax config convert data errors evaluate families models optional pixels report saved_run task "
     "teacher teacher_files torch_networks types",
     "comparison": "spread",
-    "graduation": "briefing convert export files saved_run teacher_files",
+    "graduation": "convert export files saved_run teacher_files training.briefing",
     "cli": "comparison compilation config config_dict convert data errors examination experiment export families files "
-    "graduation hub loop normalisation report saved_run teacher_files verification workdir",
+    "graduation hub normalisation report saved_run teacher_files training.loop verification workdir",
 }
 CORE = {
     "attribution",
@@ -135,7 +142,7 @@ OWNERS = {
     "flax.linen": {"models"},
     "optax": {"methods", "optimizers"},
     "orbax": {"checkpoint"},
-    "tensorboardX": {"tensorboard"},
+    "tensorboardX": {"training.tensorboard"},
     "onnx": {"export"},
     "onnxruntime": {"export"},
     "tensorflow_datasets": {"data"},
@@ -152,8 +159,9 @@ NEVER = ("tensorflow",)
 
 
 def part(module):
-    """ "models.resnet" -> "models"."""
-    return "akd_jax" if module == "__init__" else module.split(".")[0]
+    """ "models.resnet" -> "models", but "training.loop" stays: only there are arrows held inside a package."""
+    head, *own = module.split(".")
+    return "akd_jax" if head == "__init__" else f"training.{own[0]}" if head == "training" and own else head
 
 
 PARTS = {part(module) for module in MODULES}
@@ -181,7 +189,7 @@ def test_every_part_is_in_the_table():
 @pytest.mark.parametrize("own", sorted(PARTS))
 def test_arrows(own):
     names = {name for module, path in MODULES.items() if part(module) == own for name in imports(path)}
-    heads = {f"{name}.".split(".")[1] for name in names if f"{name}.".startswith("akd_jax.")}
+    heads = {part(name.removeprefix("akd_jax.")) for name in names if f"{name}.".startswith("akd_jax.")}
     found = " ".join(sorted({head if head in PARTS else "akd_jax" for head in heads} - {own}))
     assert found == ARROWS.get(own), f'if that shall be so, write in ARROWS:\n    "{own}": "{found}",'
 

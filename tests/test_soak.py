@@ -17,8 +17,9 @@ import pytest
 from stage import Stage
 
 import akd_jax
-from akd_jax import dispatch, metrics, saved_run, workdir
-from akd_jax.summary import device
+from akd_jax import metrics, saved_run, workdir
+from akd_jax.training import dispatch
+from akd_jax.training.summary import device
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 COMPILED = "/jax/core/compile/backend_compile_duration"

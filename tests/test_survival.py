@@ -9,9 +9,10 @@ import pytest
 from outcomes import assert_same_result, saved
 from stage import PLAYED, STUDENTS, Stage
 
-from akd_jax import dispatch, hosts, loop, progress, saved_run
+from akd_jax import saved_run
 from akd_jax.errors import OutOfMemoryError, StoppedError
 from akd_jax.schedule import Dispatch
+from akd_jax.training import dispatch, hosts, loop, progress
 
 QUICK = [("akd", STUDENTS, 2), ("fast", STUDENTS[:1], 1)]
 """Two students in turn against a generator that keeps its average, and one with a bank of images to be saved."""

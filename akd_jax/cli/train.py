@@ -57,6 +57,6 @@ def train_as_told(
     if not values.dry_run and not config.mesh.coordinator:  # several processes: the first looks, later
         workdir.check_unused(directory)
     # After the command line is known to be right: importing takes seconds.
-    from akd_jax.loop import train
+    from akd_jax.training.loop import train
 
     train(config, directory, force=values.force, dry_run=values.dry_run, then=then)

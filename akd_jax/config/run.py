@@ -29,7 +29,7 @@ class Config:
       none. The supervised method has it.
     tensorboard: whether the metrics go to TensorBoard's events too.
     num_seeds, sweep: more than one run: so many seeds from `seed` on, and all combinations of numbers that are given
-      for other settings, as "NAME=NUMBER,NUMBER,..." each; akd_jax/sweep.py says for which.
+      for other settings, as "NAME=NUMBER,NUMBER,..." each; akd_jax/training/sweep.py says for which.
     debug_nans: halts at the first step that is not finite, plays its round again operation by operation, and names the
       one that gave NaN first. Needs memory for a second copy of the players.
     profile_dispatches: so many dispatches after the first are traced by jax.profiler.

@@ -10,9 +10,9 @@ import jax
 import pytest
 from commands import ROOT, SMALL_GAME, TINY, W8, status
 
-from akd_jax import loop
 from akd_jax.cli import convert_teacher, evaluate, export_student, prepare_data, sample, train
 from akd_jax.errors import OutOfMemoryError, StoppedError
+from akd_jax.training import loop
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_platform_that_is_not_there(refused, run, tmp_path, monkeypatch):
 
 
 def test_platforms(tmp_path):
-    """One that is not there; tests/test_hosts.py tells JAX of one that is."""
+    """One that is not there; tests/training/test_hosts.py tells JAX of one that is."""
     command = [sys.executable, ROOT / "scripts" / "train.py", *SMALL_GAME, "--dry_run", "--workdir", tmp_path / "run"]
 
     def on(platform):

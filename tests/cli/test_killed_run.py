@@ -75,7 +75,7 @@ def first_row(process, directory):
 def start():
     """(directory, *flags, game=flags, run=member of a sweep) -> a process that trains there, and has begun to."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["akd_jax.loop"])
+    processes.set_forkserver_preload(["akd_jax.training.loop"])
 
     def start(directory, *flags, game=QUICK, run="."):
         arguments = (jax.config.jax_compilation_cache_dir, *game, *flags, "--workdir", directory)

@@ -13,10 +13,11 @@ from damage import DAMAGES
 from outcomes import assert_same_result, rows, saved, summary
 from tiny_models import ARCH, TEACHER
 
-from akd_jax import digest, digits, metrics, progress, saved_run, teacher_files, workdir
+from akd_jax import digest, digits, metrics, saved_run, teacher_files, workdir
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import train
 from akd_jax.convert.teacher import convert
+from akd_jax.training import progress
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import numpy as np
 import tiny_models
 from commands import GAME, status
 
-from akd_jax import progress, saved_run, teacher_files
+from akd_jax import saved_run, teacher_files
 from akd_jax.cli import train
+from akd_jax.training import progress
 
 GIVEN = (
     f"--config.students={tiny_models.ARCH}",

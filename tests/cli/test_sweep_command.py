@@ -19,7 +19,7 @@ def sweep(tmp_path_factory):
     directory, lines = tmp_path_factory.mktemp("sweeps") / "tiny", []
     with pytest.MonkeyPatch.context() as patch:
         for module in ("loop", "briefing"):  # the one that has it from the other first
-            patch.setattr(f"akd_jax.{module}.say", lines.append)
+            patch.setattr(f"akd_jax.training.{module}.say", lines.append)
         assert status(train, *SEEDS, "--workdir", directory) == 0
     return directory, lines
 
@@ -48,7 +48,7 @@ def test_means_of_what_the_members_measured(sweep):
 
 @pytest.mark.slow
 def test_a_member_is_bitwise_the_run_that_it_would_be_alone(tmp_path):
-    """From the command line; tests/test_sweep_survival.py has it without."""
+    """From the command line; tests/training/test_sweep_survival.py has it without."""
     assert status(train, *SEEDS, EXACTLY, "--workdir", tmp_path / "together") == 0
     assert status(train, *TINY, EXACTLY, "--workdir", tmp_path / "alone") == 0
     assert_same_result(tmp_path / "together" / "seed_0", tmp_path / "alone")

@@ -12,10 +12,11 @@ import tiny_models
 from commands import GAME, STUDENT, TINY, contents, lose_data, status
 from PIL import Image
 
-from akd_jax import dispatch, metrics, sweep_runs
+from akd_jax import metrics
 from akd_jax.checkpoint import Checkpoints
 from akd_jax.cli import evaluate, train
 from akd_jax.data import prepare
+from akd_jax.training import dispatch, sweep_runs
 
 
 def test_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):

@@ -6,8 +6,8 @@ import sys
 import pytest
 from commands import CHECKPOINT, DIGITS, ROOT
 
-from akd_jax import dispatch
 from akd_jax.cli import train
+from akd_jax.training import dispatch
 
 DFAD = "dfad, dfad:cifar10, dfad:resnet20, dfad:cifar100_resnet20, dfad:coarse16"
 

@@ -94,8 +94,12 @@ def test_once_more_changes_nothing_but_writes_it_again(trained, capsys):
 def test_each_member_of_a_sweep_leaves_one(tmp_path, monkeypatch):
     """Once all have been trained; while other processes, if there are any, still listen."""
     happened = []
-    monkeypatch.setattr("akd_jax.hosts.tell", happened.append)
-    monkeypatch.setattr("akd_jax.loop._lead", lambda config, members, directory, **_: happened.append(directory))
+    monkeypatch.setattr("akd_jax.training.hosts.tell", happened.append)
+
+    def lead(config, members, directory, **_):
+        happened.append(directory)
+
+    monkeypatch.setattr("akd_jax.training.loop._lead", lead)
     monkeypatch.setattr("akd_jax.graduation.graduate", happened.append)
     assert status(train_teacher, *TEACHER, "--config.num_seeds=2", "--workdir", tmp_path) == 0
     assert happened == [tmp_path, tmp_path / "seed_0", tmp_path / "seed_1", None]
