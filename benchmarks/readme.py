@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 TABLES = {
     "results/benchmark_cpu/results.json": figures.tables,
     "results/benchmark_cpu/without_avx512.json": figures.targets,
+    "results/benchmark_cpu/fast.json": figures.tables,
     "results/profile_cpu/results.json": profile.table,
     "results/growth_cpu/results.json": growth.markdown,
     "results/h200_on_paper/results.json": on_paper.table,
